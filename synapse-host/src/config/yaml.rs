@@ -1,0 +1,358 @@
+//! YAML text to a tree of nodes that know their place in the file.
+
+use super::problems::{Place, Problem, Problems};
+use super::scalar::{Meaning, Scalar};
+use super::syntax::{place, syntax_problem};
+use granit_parser::{Event, Parser, ScalarStyle, Span, options};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+
+/// Nesting beyond this is refused, so that walking a tree cannot exhaust the
+/// stack.
+const MAX_DEPTH: usize = 64;
+
+/// Aliases can make a small file unfold into an endless one.
+const MAX_NODES: usize = 50_000;
+
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) at: Place,
+    pub(super) content: Content,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    Scalar(Scalar),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// A key of a map and its value.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) key: Scalar,
+    pub(super) key_at: Place,
+    pub(super) value: Node,
+}
+
+impl Node {
+    pub(super) fn is_null(&self) -> bool {
+        matches!(&self.content, Content::Scalar(scalar) if scalar.meaning() == Meaning::Null)
+    }
+
+    /// For messages: what stands here.
+    pub(super) fn describe(&self) -> String {
+        match &self.content {
+            Content::Scalar(scalar) => scalar.describe(),
+            Content::List(_) => "a list".to_owned(),
+            Content::Map(_) => "a map".to_owned(),
+        }
+    }
+
+    /// The value in JSON, or the place of a number JSON cannot hold.
+    pub(super) fn to_json(&self) -> Result<Value, Place> {
+        match &self.content {
+            Content::Scalar(scalar) => scalar.to_json().ok_or(self.at),
+            Content::List(items) => items.iter().map(Node::to_json).collect(),
+            Content::Map(entries) => entries
+                .iter()
+                .map(|entry| Ok((entry.key.text.clone(), entry.value.to_json()?)))
+                .collect::<Result<_, _>>()
+                .map(Value::Object),
+        }
+    }
+
+    fn children(&self) -> Box<dyn Iterator<Item = &Node> + '_> {
+        match &self.content {
+            Content::Scalar(_) => Box::new(std::iter::empty()),
+            Content::List(items) => Box::new(items.iter()),
+            Content::Map(entries) => Box::new(entries.iter().map(|entry| &entry.value)),
+        }
+    }
+
+    fn count(&self) -> usize {
+        1 + self.children().map(Node::count).sum::<usize>()
+    }
+
+    fn depth(&self) -> usize {
+        1 + self.children().map(Node::depth).max().unwrap_or(0)
+    }
+}
+
+/// Reads the one document of `text`. `None` if there is none or it is not
+/// YAML, which `problems` then says.
+pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
+    match build(text, problems) {
+        Ok(Some(root)) if !root.is_null() => Some(root),
+        Ok(_) => {
+            problems.push(
+                Problem::error(Place::START, "", "the file is empty")
+                    .hint("give at least name, code, version, category and actions"),
+            );
+            None
+        }
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    }
+}
+
+fn build(text: &str, problems: &mut Problems) -> Result<Option<Node>, Problem> {
+    let options = options! {
+        emit_comments: false,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    let mut tree = Tree::new(problems);
+    for next in Parser::new_from_str_with_options(text, options) {
+        let (event, span) = next.map_err(|error| syntax_problem(&error, text))?;
+        tree.take(event, &span)?;
+    }
+    Ok(tree.root)
+}
+
+/// A list or map whose end has not been seen yet.
+enum Open {
+    List {
+        at: Place,
+        anchor: usize,
+        items: Vec<Node>,
+    },
+    Map {
+        at: Place,
+        anchor: usize,
+        entries: Vec<Entry>,
+        key: Option<(Scalar, Place)>,
+    },
+}
+
+/// The tree as far as the parser has come.
+struct Tree<'p> {
+    problems: &'p mut Problems,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    root: Option<Node>,
+}
+
+impl<'p> Tree<'p> {
+    fn new(problems: &'p mut Problems) -> Self {
+        Self {
+            problems,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            nodes: 0,
+            root: None,
+        }
+    }
+
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Problem> {
+        let at = place(&span.start);
+        self.check_tag(&event, span)?;
+        match event {
+            Event::DocumentStart(..) if self.root.is_some() => {
+                Err(Problem::error(at, "", "a second document starts here")
+                    .hint("keep one document; remove the `---`"))
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let scalar = Scalar {
+                    text: text.into_owned(),
+                    plain: style == ScalarStyle::Plain && tag.is_none(),
+                };
+                self.add(Content::Scalar(scalar), at, anchor)
+            }
+            Event::SequenceStart(_, anchor, _) => self.start(Open::List {
+                at,
+                anchor,
+                items: Vec::new(),
+            }),
+            Event::MappingStart(_, anchor, _) => self.start(Open::Map {
+                at,
+                anchor,
+                entries: Vec::new(),
+                key: None,
+            }),
+            Event::SequenceEnd | Event::MappingEnd => self.finish(),
+            Event::Alias(anchor) => self.unfold(anchor, at),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_tag(&self, event: &Event<'_>, span: &Span) -> Result<(), Problem> {
+        match event.tag() {
+            None => Ok(()),
+            Some(tag) if tag.is_yaml_core_schema_tag("str") => Ok(()),
+            Some(tag) => Err(Problem::error(
+                span.tag_start()
+                    .map_or(place(&span.start), |mark| place(&mark)),
+                self.path(),
+                format!("the tag `{}` is not understood here", tag.original()),
+            )
+            .hint("remove it; a text that starts with `!` needs quotes")),
+        }
+    }
+
+    fn start(&mut self, open: Open) -> Result<(), Problem> {
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Problem> {
+        match self.open.pop() {
+            None => Ok(()),
+            Some(Open::List { at, anchor, items }) => self.add(Content::List(items), at, anchor),
+            Some(Open::Map {
+                at,
+                anchor,
+                entries,
+                ..
+            }) => {
+                let path = self.path();
+                let entries = without_duplicates(entries, &path, self.problems);
+                let entries = merged(entries, &path)?;
+                self.add(Content::Map(entries), at, anchor)
+            }
+        }
+    }
+
+    fn unfold(&mut self, anchor: usize, at: Place) -> Result<(), Problem> {
+        let Some(node) = self.anchors.get(&anchor) else {
+            return Err(Problem::error(
+                at,
+                self.path(),
+                "this alias stands inside the node it names",
+            ));
+        };
+        self.nodes += node.count();
+        if self.open.len() + node.depth() > 2 * MAX_DEPTH {
+            return Err(Problem::error(at, self.path(), "nested too deeply"));
+        }
+        let content = node.content.clone();
+        self.add(content, at, 0)
+    }
+
+    fn add(&mut self, content: Content, at: Place, anchor: usize) -> Result<(), Problem> {
+        let node = Node { at, content };
+        self.nodes += 1;
+        if anchor != 0 {
+            self.nodes += node.count();
+        }
+        if self.nodes > MAX_NODES {
+            let message = format!("the file holds more than {MAX_NODES} values");
+            return Err(Problem::error(at, self.path(), message));
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        self.put(node)
+    }
+
+    fn put(&mut self, node: Node) -> Result<(), Problem> {
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open::List { items, .. }) => items.push(node),
+            Some(Open::Map { entries, key, .. }) => match key.take() {
+                Some((key, key_at)) => entries.push(Entry {
+                    key,
+                    key_at,
+                    value: node,
+                }),
+                None => match node.content {
+                    Content::Scalar(text) => *key = Some((text, node.at)),
+                    _ => return Err(self.unusable_key(node.at)),
+                },
+            },
+        }
+        Ok(())
+    }
+
+    fn unusable_key(&self, at: Place) -> Problem {
+        Problem::error(at, self.path(), "a list or a map cannot be a key")
+            .hint("a text that starts with `{` or `[` needs quotes")
+    }
+
+    /// Where the parser is, such as `actions.train.tags[1]`.
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for open in &self.open {
+            match open {
+                Open::List { items, .. } => path.push_str(&format!("[{}]", items.len())),
+                Open::Map { key: None, .. } => {}
+                Open::Map {
+                    key: Some((key, _)),
+                    ..
+                } => path = joined(&path, &key.text),
+            }
+        }
+        path
+    }
+}
+
+/// The path of a key of the map at `path`.
+pub(super) fn joined(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// The entries with the first of each key; the others are problems.
+fn without_duplicates(entries: Vec<Entry>, path: &str, problems: &mut Problems) -> Vec<Entry> {
+    let mut lines: HashMap<String, usize> = HashMap::new();
+    let mut kept = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match lines.get(&entry.key.text) {
+            Some(first) => problems.push(duplicate(&entry, *first, path)),
+            None => {
+                lines.insert(entry.key.text.clone(), entry.key_at.line);
+                kept.push(entry);
+            }
+        }
+    }
+    kept
+}
+
+fn duplicate(entry: &Entry, first_line: usize, path: &str) -> Problem {
+    let key = &entry.key.text;
+    Problem::error(
+        entry.key_at,
+        joined(path, key),
+        format!("the key `{key}` is given twice, first on line {first_line}"),
+    )
+    .hint("keep one of the two")
+}
+
+/// Carries out `<<: *other`: the map gets the keys of `other` it has not got.
+fn merged(entries: Vec<Entry>, path: &str) -> Result<Vec<Entry>, Problem> {
+    let is_merge = |entry: &Entry| entry.key.plain && entry.key.text == "<<";
+    let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_merge);
+    if merges.is_empty() {
+        return Ok(own);
+    }
+    let mut present: HashSet<String> = own.iter().map(|entry| entry.key.text.clone()).collect();
+    for merge in merges {
+        for entry in merge_sources(merge.value, path)? {
+            if present.insert(entry.key.text.clone()) {
+                own.push(entry);
+            }
+        }
+    }
+    Ok(own)
+}
+
+fn merge_sources(value: Node, path: &str) -> Result<Vec<Entry>, Problem> {
+    let refused = Problem::error(value.at, joined(path, "<<"), "only a map can be merged in");
+    match value.content {
+        Content::Map(entries) => Ok(entries),
+        Content::List(items) => {
+            let maps = items.into_iter().map(|item| match item.content {
+                Content::Map(entries) => Ok(entries),
+                _ => Err(refused.clone()),
+            });
+            Ok(maps.collect::<Result<Vec<_>, _>>()?.concat())
+        }
+        Content::Scalar(_) => Err(refused),
+    }
+}

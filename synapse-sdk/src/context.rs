@@ -1,0 +1,312 @@
+//! The context every action is given.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::env::Env;
+use crate::errors::{ErrorKind, PluginError, Result, ValidationError};
+use crate::events::{Event, EventBody, IntoLevel, Level};
+use crate::progress::ProgressBook;
+use crate::services::{AgentClient, Checkpoint, Client, RunInfo, Services};
+
+/// What an action gets from whoever runs it: a way to report, its variables,
+/// its state, and clients.
+///
+/// Code is the same wherever it runs: in a test, in the host's process, in a
+/// worker, on a cluster.
+///
+/// ```
+/// use synapse_sdk::prelude::*;
+///
+/// fn train(epochs: u32, ctx: &Context) -> Result<f64> {
+///     let mut loss = 1.0;
+///     for epoch in 1..=epochs {
+///         loss *= 0.9;
+///         ctx.set_metrics(json!({ "epoch": epoch, "loss": loss }), "train")?;
+///         ctx.set_progress(epoch, epochs, "train")?; // also ends a cancelled run
+///     }
+///     ctx.log_message(format!("trained to a loss of {loss:.3}"), "success");
+///     Ok(loss)
+/// }
+/// ```
+pub struct Context {
+    services: Arc<dyn Services>,
+    info: OnceLock<RunInfo>,
+    progress: Mutex<ProgressBook>,
+}
+
+impl Context {
+    /// A context over `services`. Hosts and tests make one; actions are given one.
+    pub fn new(services: Arc<dyn Services>) -> Self {
+        Self { services, info: OnceLock::new(), progress: Mutex::default() }
+    }
+
+    /// The variables of the run; the same in every mode.
+    pub fn env(&self) -> &Env {
+        &self.info().env
+    }
+
+    /// The job this run belongs to.
+    pub fn job_id(&self) -> Option<&str> {
+        self.info().job_id.as_deref()
+    }
+
+    /// The model to start from, when the run was given one.
+    pub fn checkpoint(&self) -> Option<&Checkpoint> {
+        self.info().checkpoint.as_ref()
+    }
+
+    /// How often this job was tried, this time included; from 1.
+    pub fn attempt(&self) -> u32 {
+        self.info().attempt.max(1)
+    }
+
+    /// The backend.
+    ///
+    /// # Errors
+    /// [`Unsupported`](ErrorKind::Unsupported), saying what to do, when this
+    /// run has none.
+    pub fn client(&self) -> Result<&dyn Client> {
+        self.services.client().ok_or_else(|| {
+            PluginError::new(ErrorKind::Unsupported, "this run has no backend client").hint(
+                "run it with `--mode remote`; in a test, give the executor a mock: \
+                 `LocalExecutor::new().client(…)`",
+            )
+        })
+    }
+
+    /// The agent of the cluster.
+    ///
+    /// # Errors
+    /// [`Unsupported`](ErrorKind::Unsupported), saying what to do, when this
+    /// run has none.
+    pub fn agent_client(&self) -> Result<&dyn AgentClient> {
+        self.services.agent_client().ok_or_else(|| {
+            PluginError::new(ErrorKind::Unsupported, "this run has no agent client").hint(
+                "run it on a cluster with `--mode task` or `--mode job`; in a test, give the \
+                 executor a mock: `LocalExecutor::new().agent_client(…)`",
+            )
+        })
+    }
+
+    /// Plain messages by level: `ctx.logger().warning("few rows")`.
+    pub fn logger(&self) -> Logger<'_> {
+        Logger { context: self }
+    }
+
+    /// Reports that `current` of `total` units of `step` are done. `None` as
+    /// the step means the run as a whole.
+    ///
+    /// Percent and time remaining follow per step. The run's progress never
+    /// falls, and is 100 once the run has succeeded.
+    ///
+    /// # Errors
+    /// [`Cancelled`](ErrorKind::Cancelled) when the run was cancelled: pass it
+    /// on with `?` and loops that report progress can be stopped.
+    /// [`Validation`](ErrorKind::Validation) when `total` is 0 or `current`
+    /// lies outside `0..=total`.
+    pub fn set_progress<'a>(
+        &self,
+        current: impl Count,
+        total: impl Count,
+        step: impl Into<Option<&'a str>>,
+    ) -> Result<()> {
+        let step = step.into();
+        let (current, total) = (current.count()?, total.count()?);
+        let mut book = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = book.report(step.unwrap_or_default(), current, total, Instant::now())?;
+        // Emitted under the lock, so that reports leave in the order they were made.
+        self.services.emit(Event::now(step, EventBody::Progress(progress)));
+        drop(book);
+        self.check_cancelled()
+    }
+
+    /// Declares the steps that will report, with their shares of the run in
+    /// any unit: `ctx.plan_steps(&[("dataset", 20.0), ("train", 80.0)])`.
+    /// Without a plan each new step takes half of what is left.
+    pub fn plan_steps(&self, shares: &[(&str, f64)]) {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).plan(shares);
+    }
+
+    /// Records measured values of a step: `json!({"loss": 0.5})` or any map or
+    /// struct. Later values of a name replace earlier ones in the run's metrics.
+    ///
+    /// # Errors
+    /// [`Validation`](ErrorKind::Validation) when `values` is no JSON object.
+    pub fn set_metrics<'a>(&self, values: impl Serialize, step: impl Into<Option<&'a str>>) -> Result<()> {
+        let values = serde_json::to_string(&values)?;
+        if !values.starts_with('{') {
+            return Err(ValidationError::new(format!(
+                "metrics are a map from names to values, not {values}"
+            ))
+            .hint("for example `json!({\"loss\": 0.5})`"));
+        }
+        self.services.emit(Event::now(step.into(), EventBody::Metrics { values: values.into() }));
+        Ok(())
+    }
+
+    /// Tells the user something. The level is a [`Level`], its word such as
+    /// `"warning"`, or `()` for [`Level::Info`].
+    pub fn log_message(&self, message: impl AsRef<str>, level: impl IntoLevel) {
+        let level = level.into_level().unwrap_or_else(|unknown| {
+            self.log_dev_event(unknown.to_string(), ());
+            Level::Info
+        });
+        let text = message.as_ref().into();
+        self.services.emit(Event::now(None, EventBody::Message { level, text }));
+    }
+
+    /// Logs a named event with data, and a file that belongs to it.
+    pub fn log<'a>(&self, event: &str, data: impl Serialize, file: impl Into<Option<&'a Path>>) {
+        self.log_at(Level::Info, event, data, file.into());
+    }
+
+    /// Logs something for developers.
+    pub fn log_dev_event(&self, message: impl AsRef<str>, data: impl Serialize) {
+        let message = message.as_ref();
+        self.log_at(Level::Debug, "dev_event", DevEvent { message, data }, None);
+    }
+
+    /// Logs one value of a series: `ctx.log_metric("train", "epoch_1", 1, json!({"loss": 0.5}))`.
+    pub fn log_metric(&self, category: &str, key: &str, value: impl Serialize, metrics: impl Serialize) {
+        let data = Metric { category, key, value, metrics };
+        self.log_at(Level::Info, "metric", data, None);
+    }
+
+    /// Logs a picture. `more` is an object whose entries are added to the event.
+    pub fn log_visualization(
+        &self,
+        category: &str,
+        group: &str,
+        index: u64,
+        image: impl AsRef<Path>,
+        more: Value,
+    ) {
+        let mut data = json!({ "category": category, "group": group, "index": index });
+        if let (Value::Object(data), Value::Object(more)) = (&mut data, more) {
+            data.extend(more);
+        }
+        self.log_at(Level::Info, "visualization", data, Some(image.as_ref()));
+    }
+
+    /// Tells the user that the plugin has finished.
+    pub fn end_log(&self) {
+        self.log_message("The plugin has finished.", Level::Success);
+    }
+
+    /// Whether the run should stop. [`set_progress`](Self::set_progress) and
+    /// [`check_cancelled`](Self::check_cancelled) make an error of it.
+    pub fn is_cancelled(&self) -> bool {
+        self.services.is_cancelled()
+    }
+
+    /// Ends a cancelled run, for loops that report no progress.
+    ///
+    /// # Errors
+    /// [`Cancelled`](ErrorKind::Cancelled) when the run was cancelled.
+    pub fn check_cancelled(&self) -> Result<()> {
+        if self.is_cancelled() { Err(PluginError::cancelled()) } else { Ok(()) }
+    }
+
+    /// A folder of this run's own. A later attempt of the same job finds the
+    /// same folder, with what was left in it.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn work_dir(&self) -> Result<PathBuf> {
+        self.services.work_dir()
+    }
+
+    /// Keeps `bytes` for a later attempt of this job, replacing what `key` held.
+    ///
+    /// # Errors
+    /// `key` has other characters than letters, digits, `.`, `_` and `-`, or
+    /// the bytes cannot be written.
+    pub fn save_state(&self, key: &str, bytes: impl AsRef<[u8]>) -> Result<()> {
+        self.services.save_state(key, bytes.as_ref())
+    }
+
+    /// What this job last saved under `key`, in this attempt or an earlier one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn load_state(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        self.services.load_state(key)
+    }
+
+    fn info(&self) -> &RunInfo {
+        self.info.get_or_init(|| {
+            self.services.info().unwrap_or_else(|error| {
+                self.log_message(format!("the host did not describe this run: {error}"), Level::Error);
+                RunInfo::default()
+            })
+        })
+    }
+
+    fn log_at(&self, level: Level, name: &str, data: impl Serialize, file: Option<&Path>) {
+        let data = serde_json::to_string(&data)
+            .unwrap_or_else(|error| json!({ "unserialisable": error.to_string() }).to_string());
+        let file = file.map(Path::to_string_lossy);
+        let body = EventBody::Log { name: name.into(), level, data: data.into(), file };
+        self.services.emit(Event::now(None, body));
+    }
+}
+
+#[derive(Serialize)]
+struct DevEvent<'a, T> {
+    message: &'a str,
+    data: T,
+}
+
+#[derive(Serialize)]
+struct Metric<'a, V, M> {
+    category: &'a str,
+    key: &'a str,
+    value: V,
+    metrics: M,
+}
+
+/// Plain messages by level.
+#[derive(Clone, Copy)]
+pub struct Logger<'a> {
+    context: &'a Context,
+}
+
+macro_rules! logger_levels {
+    ($($method:ident => $level:ident),*) => {
+        impl Logger<'_> {$(
+            #[doc = concat!("A message of level [`Level::", stringify!($level), "`].")]
+            pub fn $method(&self, message: impl AsRef<str>) {
+                self.context.log_message(message, Level::$level);
+            }
+        )*}
+    };
+}
+
+logger_levels!(debug => Debug, info => Info, success => Success, warning => Warning,
+               danger => Danger, error => Error, critical => Critical);
+
+/// A number of units: any integer that is not negative.
+pub trait Count {
+    /// The number.
+    ///
+    /// # Errors
+    /// It is negative.
+    fn count(self) -> Result<u64>;
+}
+
+macro_rules! counts {
+    ($($integer:ty),*) => {$(
+        impl Count for $integer {
+            fn count(self) -> Result<u64> {
+                u64::try_from(self).map_err(|_| ValidationError::new(format!("progress cannot be {self}")))
+            }
+        }
+    )*};
+}
+
+counts!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);

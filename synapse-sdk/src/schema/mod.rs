@@ -1,0 +1,101 @@
+//! Checks JSON against the schemas that params and results have.
+//!
+//! The schema is the one truth about params: the form, the documentation and
+//! this check come from it. A [`Schema`] is compiled once from the JSON Schema
+//! (draft 2020-12, the subset that `#[params]` emits) and reports **every**
+//! violation, not the first.
+//!
+//! ```
+//! use synapse_sdk::prelude::*;
+//! use synapse_sdk::schema::Schema;
+//!
+//! #[params]
+//! struct TrainParams {
+//!     #[param(default = 100, ge = 1)]
+//!     epochs: u32,
+//!     batch_size: u32,
+//! }
+//!
+//! let schema = Schema::of::<TrainParams>()?;
+//! let violations = schema.check(&json!({ "epochs": 0, "batch_sise": 8 }));
+//! let found: Vec<_> = violations.iter().map(|v| (v.pointer.as_str(), v.rule.as_str())).collect();
+//! assert_eq!(found, [("/epochs", "minimum"), ("/batch_sise", "unknown"), ("/batch_size", "required")]);
+//! # Ok::<(), PluginError>(())
+//! ```
+
+mod compile;
+pub(crate) mod evaluate;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::errors::{PluginError, Result, ValidationError};
+
+pub use compile::Schema;
+
+/// One place where a document breaks its schema.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Violation {
+    /// Where, as a JSON pointer; empty for the document itself.
+    pub pointer: String,
+    /// Which rule, named as in JSON Schema: `minimum`, `type`, `required`, …;
+    /// `unknown` for a field that is not in the schema.
+    pub rule: String,
+    /// What stands there; `null` when nothing does.
+    #[serde(default)]
+    pub given: Value,
+    /// What may stand there.
+    #[serde(default)]
+    pub allowed: Value,
+    /// The same as a sentence.
+    pub message: String,
+}
+
+/// The error that `violations` of the params of `action` make.
+pub fn invalid_params(action: &str, violations: &[Violation]) -> PluginError {
+    invalid(&format!("params of `{action}`"), violations)
+}
+
+/// The error that `violations` in `what` make, each of them in its details.
+pub fn invalid(what: &str, violations: &[Violation]) -> PluginError {
+    let count = match violations.len() {
+        1 => "1 violation".to_owned(),
+        more => format!("{more} violations"),
+    };
+    let mut message = format!("{what}: {count}");
+    for violation in violations {
+        let place = if violation.pointer.is_empty() { "/" } else { &violation.pointer };
+        message.push_str(&format!("\n  {place}: {}", violation.message));
+    }
+    let details = serde_json::to_value(violations).unwrap_or(Value::Null);
+    ValidationError::new(message).details(details)
+}
+
+/// The JSON Schema of `T`, for reading (`deserialize`) or writing.
+pub fn json_schema<T: schemars::JsonSchema>(contract: Contract) -> Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12();
+    let settings = match contract {
+        Contract::Params => settings.for_deserialize(),
+        Contract::Result => settings.for_serialize(),
+    };
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// Which way a type travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contract {
+    /// JSON is read into the type.
+    Params,
+    /// The type is written as JSON.
+    Result,
+}
+
+impl Schema {
+    /// The compiled schema of a params type.
+    ///
+    /// # Errors
+    /// The schema uses a keyword outside the supported subset.
+    pub fn of<T: schemars::JsonSchema>() -> Result<Self> {
+        Self::compile(&json_schema::<T>(Contract::Params))
+    }
+}

@@ -1,0 +1,96 @@
+//! State and work files of a run, kept in a folder.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::errors::{Result, ResultExt, ValidationError};
+
+/// A folder that keeps what [`Context::save_state`](crate::Context::save_state)
+/// saves, and the folder [`Context::work_dir`](crate::Context::work_dir) gives.
+/// Nothing is made before it is needed.
+#[derive(Clone, Debug)]
+pub struct StateDir {
+    root: PathBuf,
+}
+
+impl StateDir {
+    /// State below `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder below which everything lies.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The work folder, made when it is not there.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn work_dir(&self) -> Result<PathBuf> {
+        let folder = self.root.join("work");
+        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// Keeps `bytes` under `key`. Whoever reads sees the old bytes or the new
+    /// ones, never a part.
+    ///
+    /// # Errors
+    /// `key` is no file name, or the bytes cannot be written.
+    pub fn save(&self, key: &str, bytes: &[u8]) -> Result<()> {
+        static UNIQUE: AtomicU64 = AtomicU64::new(0);
+        let file = self.file(key)?;
+        let folder = self.root.join("state");
+        let number = UNIQUE.fetch_add(1, Ordering::Relaxed);
+        let part = folder.join(format!("~{key}.{}.{number}", std::process::id()));
+        let written = fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(&part, bytes))
+            .and_then(|()| fs::rename(&part, &file));
+        if written.is_err() {
+            // The write failed already; a part left behind is never read.
+            let _ = fs::remove_file(&part);
+        }
+        written.with_context(|| format!("saving state `{key}` in {}", folder.display()))
+    }
+
+    /// What was last saved under `key`.
+    ///
+    /// # Errors
+    /// `key` is no file name, or the file cannot be read.
+    pub fn load(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        let file = self.file(key)?;
+        match fs::read(&file) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {}", file.display())),
+        }
+    }
+
+    /// Counts one more attempt and gives its number, from 1.
+    ///
+    /// # Errors
+    /// The count cannot be written.
+    pub fn next_attempt(&self) -> Result<u32> {
+        let file = self.root.join("attempt");
+        let before: u32 =
+            fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        let attempt = before.saturating_add(1);
+        fs::create_dir_all(&self.root)
+            .and_then(|()| fs::write(&file, attempt.to_string()))
+            .with_context(|| format!("writing {}", file.display()))?;
+        Ok(attempt)
+    }
+
+    fn file(&self, key: &str) -> Result<PathBuf> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if key.is_empty() || key.len() > 200 || key.starts_with('.') || !key.chars().all(plain) {
+            return Err(ValidationError::new(format!("`{key}` cannot be a state's key"))
+                .hint("use letters, digits, `.`, `_` and `-`, up to 200, not beginning with `.`"));
+        }
+        Ok(self.root.join("state").join(key))
+    }
+}
