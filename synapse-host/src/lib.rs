@@ -1,1 +1,18 @@
-//! Host.
+//! Loads, checks and runs Synapse plugins.
+//!
+//! [`run`] is the way in for programs: one request, one entry point, every
+//! mode. [`cli`] is the `synapse` command over it.
+
+pub mod author;
+pub mod cli;
+pub mod config;
+pub mod home;
+pub mod image;
+pub mod inspect;
+pub mod plugin;
+pub mod plugin_ref;
+pub mod record;
+pub mod run;
+pub mod worker;
+
+pub use run::{Mode, RunRequest, run_plugin, run_plugin_blocking};

@@ -305,6 +305,14 @@ impl LocalRun {
     }
 }
 
+impl Index<usize> for LocalRun {
+    type Output = Value;
+
+    fn index(&self, index: usize) -> &Value {
+        &self.value[index]
+    }
+}
+
 impl Index<&str> for LocalRun {
     type Output = Value;
 

@@ -125,15 +125,10 @@ fn spawn(request: &BuildRequest<'_>, key: &Key) -> Result<Child, BuildFailure> {
         .stderr(Stdio::piped())
         .spawn();
     spawned.map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => BuildFailure::NoCargo {
-            program: program(request).into(),
-            folder: request.folder.to_path_buf(),
-        },
-        _ => BuildFailure::Io {
-            doing: "start",
-            path: program(request).into(),
-            source,
-        },
+        io::ErrorKind::NotFound => {
+            BuildFailure::NoCargo { program: program(request).into(), folder: request.folder.to_path_buf() }
+        }
+        _ => BuildFailure::Io { doing: "start", path: program(request).into(), source },
     })
 }
 

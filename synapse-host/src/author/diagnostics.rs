@@ -49,11 +49,7 @@ pub(super) struct Diagnostics<'a> {
 }
 
 impl<'a> Diagnostics<'a> {
-    pub(super) fn new(
-        request: &BuildRequest<'a>,
-        folder: &'a Path,
-        report: &'a mut dyn FnMut(&str),
-    ) -> Self {
+    pub(super) fn new(request: &BuildRequest<'a>, folder: &'a Path, report: &'a mut dyn FnMut(&str)) -> Self {
         Self {
             report,
             quiet: request.quiet,
@@ -67,10 +63,7 @@ impl<'a> Diagnostics<'a> {
 
     /// A message of the compiler.
     pub(super) fn compiler(&mut self, message: CompilerMessage) {
-        let CompilerMessage {
-            manifest_path,
-            message,
-        } = message;
+        let CompilerMessage { manifest_path, message } = message;
         let is_error = message.level.starts_with("error");
         if is_error {
             self.errors += 1;
@@ -186,15 +179,9 @@ mod tests {
     #[test]
     fn cargos_error_becomes_one_line_with_place_or_cause() {
         let placed = lines("error: invalid type\n --> Cargo.toml:8:5\n  |\n8 | x");
-        assert_eq!(
-            summary(&placed).as_deref(),
-            Some("Cargo.toml:8:5: invalid type")
-        );
+        assert_eq!(summary(&placed).as_deref(), Some("Cargo.toml:8:5: invalid type"));
         let caused = lines("error: failed to parse\n\nCaused by:\n  missing field `name`");
-        assert_eq!(
-            summary(&caused).as_deref(),
-            Some("failed to parse: missing field `name`")
-        );
+        assert_eq!(summary(&caused).as_deref(), Some("failed to parse: missing field `name`"));
         assert_eq!(summary(&[]), None);
     }
 
@@ -219,13 +206,6 @@ mod tests {
         diagnostics.compiler(serde_json::from_str(message).expect("a compiler message"));
         let summed_up = diagnostics.finish();
         assert_eq!(summed_up, (1, Some("error: linking failed".into())));
-        assert_eq!(
-            seen,
-            [
-                "   Compiling plug",
-                "error: linking failed",
-                "error: could not compile `plug`"
-            ]
-        );
+        assert_eq!(seen, ["   Compiling plug", "error: linking failed", "error: could not compile `plug`"]);
     }
 }

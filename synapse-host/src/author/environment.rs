@@ -18,12 +18,7 @@ const VARIABLES: [&str; 10] = [
     "RUSTUP_TOOLCHAIN",
 ];
 
-const FAMILIES: [&str; 4] = [
-    "CARGO_BUILD_",
-    "CARGO_PROFILE_",
-    "CARGO_TARGET_",
-    "CARGO_UNSTABLE_",
-];
+const FAMILIES: [&str; 4] = ["CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_", "CARGO_UNSTABLE_"];
 
 /// Tells two environments apart by the variables that change every build, by
 /// those in `names`, and by the compiler the `PATH` leads to. A number, as the
@@ -44,9 +39,7 @@ fn relevant(
             || FAMILIES.iter().any(|family| name.starts_with(family))
             || names.contains(name)
     };
-    variables
-        .filter(|(name, _)| name.to_str().is_some_and(matters))
-        .collect()
+    variables.filter(|(name, _)| name.to_str().is_some_and(matters)).collect()
 }
 
 /// The files by which a change of the toolchain shows: the compiler, and what
@@ -103,10 +96,7 @@ mod tests {
     #[test]
     fn other_variables_count_only_when_the_build_reads_them() {
         assert_eq!(seen(&[("TERM", "a")], &[]), seen(&[("TERM", "b")], &[]));
-        assert_ne!(
-            seen(&[("TERM", "a")], &["TERM"]),
-            seen(&[("TERM", "b")], &["TERM"])
-        );
+        assert_ne!(seen(&[("TERM", "a")], &["TERM"]), seen(&[("TERM", "b")], &["TERM"]));
     }
 
     #[test]

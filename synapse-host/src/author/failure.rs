@@ -78,21 +78,13 @@ impl BuildFailure {
                 format!("{} is a workspace, not a plugin", folder.display())
             }
             Self::NotACdylib { manifest, found } => not_a_cdylib(manifest, found),
-            Self::NotSelected { manifest } => format!(
-                "cargo built other packages, but not that of {}",
-                manifest.display()
-            ),
-            Self::CompileFailed {
-                folder,
-                status,
-                errors,
-                first_error,
-            } => compile_failed(folder, *status, *errors, first_error.as_deref()),
-            Self::Io {
-                doing,
-                path,
-                source,
-            } => format!("cannot {doing} {}: {source}", path.display()),
+            Self::NotSelected { manifest } => {
+                format!("cargo built other packages, but not that of {}", manifest.display())
+            }
+            Self::CompileFailed { folder, status, errors, first_error } => {
+                compile_failed(folder, *status, *errors, first_error.as_deref())
+            }
+            Self::Io { doing, path, source } => format!("cannot {doing} {}: {source}", path.display()),
         }
     }
 
@@ -106,15 +98,12 @@ impl BuildFailure {
                  `synapse plugin create`"
                 .into(),
             Self::VirtualWorkspace { members, .. } => members_hint(members),
-            Self::NotACdylib { .. } => {
-                "add to Cargo.toml: [lib] crate-type = [\"cdylib\", \"rlib\"]".into()
-            }
+            Self::NotACdylib { .. } => "add to Cargo.toml: [lib] crate-type = [\"cdylib\", \"rlib\"]".into(),
             Self::NotSelected { .. } => "the workspace's `default-members` or an option leaves it \
                  out: add `-p` and the package's name to `package_manager_options` in config.yaml"
                 .into(),
             Self::CompileFailed { errors: 0, .. } => {
-                "what cargo printed names the cause; `cargo build --lib` in the folder repeats it"
-                    .into()
+                "what cargo printed names the cause; `cargo build --lib` in the folder repeats it".into()
             }
             Self::CompileFailed { .. } => "correct the code and run again".into(),
             Self::Io { .. } => "check that it exists and that you have access to it".into(),
@@ -139,12 +128,7 @@ fn members_hint(members: &[PathBuf]) -> String {
     format!("name one of its members: {}", members.join(", "))
 }
 
-fn compile_failed(
-    folder: &Path,
-    status: ExitStatus,
-    errors: usize,
-    first_error: Option<&str>,
-) -> String {
+fn compile_failed(folder: &Path, status: ExitStatus, errors: usize, first_error: Option<&str>) -> String {
     let folder = folder.display();
     let first = first_error.map(|e| format!(": {e}")).unwrap_or_default();
     match (status.signal(), errors) {

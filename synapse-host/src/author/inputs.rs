@@ -144,21 +144,12 @@ impl Found {
                 Err(error) if is_absent(&error) && !self.required.contains(path) => None,
                 Err(_) => return None,
             };
-            if metadata
-                .as_ref()
-                .is_some_and(|m| is_too_new(path, m, build))
-            {
+            if metadata.as_ref().is_some_and(|m| is_too_new(path, m, build)) {
                 return None;
             }
-            files.push(Input {
-                path: path.clone(),
-                stamp: metadata.as_ref().map(Stamp::from),
-            });
+            files.push(Input { path: path.clone(), stamp: metadata.as_ref().map(Stamp::from) });
         }
-        Some(Inputs {
-            files,
-            variables: self.variables,
-        })
+        Some(Inputs { files, variables: self.variables })
     }
 }
 
@@ -228,10 +219,7 @@ fn includes_others(file: &Path) -> Option<bool> {
         Err(error) if is_absent(&error) => return Some(false),
         Err(_) => return None,
     };
-    let is_include = |line: &str| {
-        line.trim_start_matches(['[', ' ', '\t'])
-            .starts_with("include")
-    };
+    let is_include = |line: &str| line.trim_start_matches(['[', ' ', '\t']).starts_with("include");
     Some(text.lines().any(is_include))
 }
 
@@ -252,10 +240,7 @@ mod tests {
     fn dep_info_lists_paths_with_spaces_once() {
         let text = "/t/libp.rlib: /p/src/a\\ b.txt /p/src/lib.rs\n/t/libp.so: /p/src/lib.rs\n";
         let paths: Vec<_> = listed(text).into_iter().collect();
-        assert_eq!(
-            paths,
-            [Path::new("/p/src/a b.txt"), Path::new("/p/src/lib.rs")]
-        );
+        assert_eq!(paths, [Path::new("/p/src/a b.txt"), Path::new("/p/src/lib.rs")]);
     }
 
     #[test]

@@ -11,14 +11,10 @@ use super::{BuildFailure, BuildRequest, cargo};
 /// The failure for a folder, or its `Cargo.toml`, that cannot be read.
 pub(super) fn unreadable(folder: &Path, error: io::Error) -> BuildFailure {
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => BuildFailure::NoManifest {
-            folder: folder.to_path_buf(),
-        },
-        _ => BuildFailure::Io {
-            doing: "read",
-            path: folder.to_path_buf(),
-            source: error,
-        },
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            BuildFailure::NoManifest { folder: folder.to_path_buf() }
+        }
+        _ => BuildFailure::Io { doing: "read", path: folder.to_path_buf(), source: error },
     }
 }
 
@@ -43,10 +39,7 @@ pub(super) fn workspace_pointer(manifest: &Path) -> Option<PathBuf> {
     let text = fs::read_to_string(manifest).ok()?;
     let value = text.lines().find_map(|line| {
         let value = line.trim().strip_prefix("workspace")?.trim_start();
-        value
-            .strip_prefix('=')?
-            .trim_start()
-            .strip_prefix(['"', '\''])
+        value.strip_prefix('=')?.trim_start().strip_prefix(['"', '\''])
     })?;
     let end = value.find(['"', '\''])?;
     Some(manifest.parent()?.join(&value[..end]))
@@ -56,8 +49,7 @@ fn has_table(toml: &str, name: &str) -> bool {
     toml.lines().any(|line| {
         let line = line.trim_start();
         let key = line.strip_prefix('[').unwrap_or(line).trim_start();
-        key.strip_prefix(name)
-            .is_some_and(|rest| rest.trim_start().starts_with([']', '.', '=']))
+        key.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with([']', '.', '=']))
     })
 }
 
@@ -85,13 +77,9 @@ impl Package {
 }
 
 fn members(request: &BuildRequest<'_>) -> Option<Vec<PathBuf>> {
-    let output = cargo::command(request)
-        .args(["metadata", "--no-deps", "--format-version=1"])
-        .output()
-        .ok()?;
-    let packages = serde_json::from_slice::<Metadata>(&output.stdout)
-        .ok()?
-        .packages;
+    let output =
+        cargo::command(request).args(["metadata", "--no-deps", "--format-version=1"]).output().ok()?;
+    let packages = serde_json::from_slice::<Metadata>(&output.stdout).ok()?.packages;
     let root = request.folder.canonicalize().ok()?;
     let any_plugin = packages.iter().any(Package::is_plugin);
     let folders = packages
@@ -124,10 +112,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("temp dir");
         let manifest = folder.path().join("Cargo.toml");
         fs::write(&manifest, "[package]\nworkspace = \"../root\"\n").expect("write");
-        assert_eq!(
-            workspace_pointer(&manifest),
-            Some(folder.path().join("../root"))
-        );
+        assert_eq!(workspace_pointer(&manifest), Some(folder.path().join("../root")));
         fs::write(&manifest, "version.workspace = true\nworkspace = true\n").expect("write");
         assert_eq!(workspace_pointer(&manifest), None);
     }

@@ -85,10 +85,7 @@ impl<'a> BuildRequest<'a> {
     fn key(&self) -> io::Result<record::Key> {
         let mut arguments = self.profile.arguments();
         arguments.extend_from_slice(&self.cargo_options);
-        Ok(record::Key {
-            folder: self.folder.canonicalize()?,
-            arguments,
-        })
+        Ok(record::Key { folder: self.folder.canonicalize()?, arguments })
     }
 }
 
@@ -112,19 +109,10 @@ pub struct Built {
 ///
 /// # Errors
 /// [`BuildFailure`] says why there is no library.
-pub fn library_for(
-    request: &BuildRequest<'_>,
-    report: &mut dyn FnMut(&str),
-) -> Result<Built, BuildFailure> {
+pub fn library_for(request: &BuildRequest<'_>, report: &mut dyn FnMut(&str)) -> Result<Built, BuildFailure> {
     let start = Instant::now();
-    let built = |library, fresh| Built {
-        library,
-        fresh,
-        elapsed: start.elapsed(),
-    };
-    let key = request
-        .key()
-        .map_err(|error| manifest::unreadable(request.folder, error))?;
+    let built = |library, fresh| Built { library, fresh, elapsed: start.elapsed() };
+    let key = request.key().map_err(|error| manifest::unreadable(request.folder, error))?;
     if let Some(library) = recorded(request, &key) {
         return Ok(built(library, true));
     }

@@ -32,8 +32,7 @@ impl Key {
     fn file(&self, home: &Path) -> PathBuf {
         let mut hasher = DefaultHasher::new();
         self.hash(&mut hasher);
-        home.join("builds")
-            .join(format!("{:016x}.json", hasher.finish()))
+        home.join("builds").join(format!("{:016x}.json", hasher.finish()))
     }
 }
 
@@ -119,10 +118,7 @@ pub(super) fn keep(home: &Path, key: &Key, build: &Build) {
     let record = Record {
         format: FORMAT,
         key: key.clone(),
-        library: Input {
-            path: build.library.clone(),
-            stamp: build.library_stamp,
-        },
+        library: Input { path: build.library.clone(), stamp: build.library_stamp },
         inputs: inputs.files,
         environment: environment::fingerprint(&inputs.variables),
         variables: inputs.variables,

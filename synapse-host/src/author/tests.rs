@@ -28,11 +28,8 @@ impl Fixture {
     /// A plugin `plug` with this manifest and code, in a path with a space.
     fn new(manifest: &str, code: &str) -> Self {
         let root = tempfile::tempdir().expect("temp dir");
-        let fixture = Self {
-            folder: root.path().join("my plugins/plug"),
-            home: root.path().join("home"),
-            root,
-        };
+        let fixture =
+            Self { folder: root.path().join("my plugins/plug"), home: root.path().join("home"), root };
         fixture.write("Cargo.toml", manifest);
         fixture.write("src/lib.rs", code);
         fixture
@@ -69,10 +66,7 @@ impl Fixture {
 }
 
 fn without_cargo(request: BuildRequest<'_>) -> BuildRequest<'_> {
-    BuildRequest {
-        cargo: Some("/nonexistent/cargo".into()),
-        ..request
-    }
+    BuildRequest { cargo: Some("/nonexistent/cargo".into()), ..request }
 }
 
 /// Makes the file a second younger or older.
@@ -80,11 +74,7 @@ fn shift(file: &Path, older: bool) {
     let file = File::options().append(true).open(file).expect("open");
     let modified = file.metadata().expect("metadata").modified().expect("time");
     let second = Duration::from_secs(1);
-    let shifted = if older {
-        modified - second
-    } else {
-        modified + second
-    };
+    let shifted = if older { modified - second } else { modified + second };
     file.set_modified(shifted).expect("set time");
 }
 
@@ -93,10 +83,7 @@ fn a_library_is_fresh_until_something_it_depends_on_changes() {
     let manifest = format!("{PLUGIN}[dependencies]\ndep = {{ path = \"../dep\" }}\n");
     let code = "const _: &[u8] = include_bytes!(\"../config.yaml\");\npub use dep::one;\n";
     let plugin = Fixture::new(&manifest, code);
-    plugin.write(
-        "../dep/Cargo.toml",
-        "[package]\nname = \"dep\"\nedition = \"2024\"\n",
-    );
+    plugin.write("../dep/Cargo.toml", "[package]\nname = \"dep\"\nedition = \"2024\"\n");
     plugin.write("../dep/src/lib.rs", "pub fn one() -> u32 { 1 }\n");
     plugin.write("config.yaml", "name: plug\n");
 
@@ -110,14 +97,9 @@ fn a_library_is_fresh_until_something_it_depends_on_changes() {
     assert!(again.fresh);
     assert_eq!(again.library, built.library);
 
-    for file in [
-        "src/lib.rs",
-        "config.yaml",
-        "Cargo.toml",
-        "Cargo.lock",
-        "../dep/src/lib.rs",
-        "../dep/Cargo.toml",
-    ] {
+    for file in
+        ["src/lib.rs", "config.yaml", "Cargo.toml", "Cargo.lock", "../dep/src/lib.rs", "../dep/Cargo.toml"]
+    {
         let file = plugin.folder.join(file);
         for older in [true, false] {
             shift(&file, older);
@@ -130,13 +112,9 @@ fn a_library_is_fresh_until_something_it_depends_on_changes() {
         assert!(!plugin.is_fresh(), "{} is missing", file.display());
         fs::rename(&aside, &file).expect("move back");
     }
-    for file in [
-        "build.rs",
-        "../dep/build.rs",
-        ".cargo/config.toml",
-        "../rust-toolchain.toml",
-        "../Cargo.toml",
-    ] {
+    for file in
+        ["build.rs", "../dep/build.rs", ".cargo/config.toml", "../rust-toolchain.toml", "../Cargo.toml"]
+    {
         let new = plugin.write(file, "");
         assert!(!plugin.is_fresh(), "{file} appeared");
         fs::remove_file(new).expect("remove");
@@ -150,10 +128,7 @@ fn a_library_is_fresh_until_something_it_depends_on_changes() {
 fn each_profile_has_a_library_and_a_record_of_its_own() {
     let manifest = format!("{PLUGIN}[profile.quick]\ninherits = \"dev\"\n");
     let plugin = Fixture::new(&manifest, "pub fn one() {}\n");
-    let quick = BuildRequest {
-        profile: Profile::Named("quick".into()),
-        ..plugin.request()
-    };
+    let quick = BuildRequest { profile: Profile::Named("quick".into()), ..plugin.request() };
     let dev = plugin.build().expect("builds");
     assert_eq!(is_fresh(&quick), None);
     let other = library_for(&quick, &mut |_| {}).expect("builds");
@@ -164,19 +139,13 @@ fn each_profile_has_a_library_and_a_record_of_its_own() {
 
 #[test]
 fn an_edit_leads_to_a_new_library() {
-    let plugin = Fixture::new(
-        PLUGIN,
-        "#[unsafe(no_mangle)] pub extern \"C\" fn old() {}\n",
-    );
+    let plugin = Fixture::new(PLUGIN, "#[unsafe(no_mangle)] pub extern \"C\" fn old() {}\n");
     let has = |built: &Built, name: &[u8]| {
         let bytes = fs::read(&built.library).expect("read");
         bytes.windows(name.len()).any(|window| window == name)
     };
     assert!(has(&plugin.build().expect("builds"), b"\0old\0"));
-    plugin.write(
-        "src/lib.rs",
-        "#[unsafe(no_mangle)] pub extern \"C\" fn newer() {}\n",
-    );
+    plugin.write("src/lib.rs", "#[unsafe(no_mangle)] pub extern \"C\" fn newer() {}\n");
     let built = plugin.build().expect("builds");
     assert!(!built.fresh);
     assert!(has(&built, b"\0newer\0"));
@@ -185,10 +154,7 @@ fn an_edit_leads_to_a_new_library() {
 
 #[test]
 fn a_file_changed_during_the_build_makes_it_stale() {
-    let plugin = Fixture::new(
-        PLUGIN,
-        "const _: &str = include_str!(\"../generated.txt\");\n",
-    );
+    let plugin = Fixture::new(PLUGIN, "const _: &str = include_str!(\"../generated.txt\");\n");
     let script = r#"fn main() {
         println!("cargo::rerun-if-changed=build.rs");
         std::fs::write("generated.txt", "now").unwrap();
@@ -229,27 +195,16 @@ fn a_compile_error_names_file_and_line() {
     let plugin = Fixture::new(PLUGIN, "mod other;\npub fn a() -> u32 {\n    \"text\"\n}\n");
     plugin.write("src/other.rs", "pub fn b() -> u32 { \"more\" }\n");
     let mut lines = Vec::new();
-    let request = BuildRequest {
-        quiet: true,
-        ..plugin.request()
-    };
-    let failure = library_for(&request, &mut |line| lines.push(line.to_owned()))
-        .expect_err("does not compile");
-    let BuildFailure::CompileFailed {
-        errors,
-        first_error: Some(first),
-        ..
-    } = &failure
-    else {
+    let request = BuildRequest { quiet: true, ..plugin.request() };
+    let failure =
+        library_for(&request, &mut |line| lines.push(line.to_owned())).expect_err("does not compile");
+    let BuildFailure::CompileFailed { errors, first_error: Some(first), .. } = &failure else {
         panic!("{failure:?}");
     };
     assert_eq!(*errors, 2);
     let place = |file: &str| format!("{}:", plugin.folder.join("src").join(file).display());
     let places = [place("lib.rs") + "3:5: ", place("other.rs") + "1:21: "];
-    assert!(
-        places.iter().any(|place| first.starts_with(place)),
-        "{first}"
-    );
+    assert!(places.iter().any(|place| first.starts_with(place)), "{first}");
     assert!(first.ends_with("error[E0308]: mismatched types"), "{first}");
     assert!(failure.to_string().contains(first), "{failure}");
     assert!(lines.iter().any(|line| line.contains("\"text\"")));
@@ -267,22 +222,10 @@ fn a_faulty_manifest_is_told_with_its_place() {
 #[test]
 fn a_member_of_a_workspace_builds_and_the_workspace_names_it() {
     let plugin = Fixture::new(PLUGIN, "");
-    plugin.write(
-        "../Cargo.toml",
-        "[workspace]\nmembers = [\"plug\", \"lib\"]\nresolver = \"3\"\n",
-    );
-    plugin.write(
-        "../lib/Cargo.toml",
-        "[package]\nname = \"lib\"\nedition = \"2024\"\n",
-    );
+    plugin.write("../Cargo.toml", "[workspace]\nmembers = [\"plug\", \"lib\"]\nresolver = \"3\"\n");
+    plugin.write("../lib/Cargo.toml", "[package]\nname = \"lib\"\nedition = \"2024\"\n");
     plugin.write("../lib/src/lib.rs", "");
-    let built = library_for(
-        &BuildRequest {
-            color: true,
-            ..plugin.request()
-        },
-        &mut |_| {},
-    );
+    let built = library_for(&BuildRequest { color: true, ..plugin.request() }, &mut |_| {});
     assert!(built.expect("builds").library.ends_with("debug/libplug.so"));
     shift(&plugin.folder.join("../Cargo.toml"), true);
     assert!(!plugin.is_fresh(), "profiles stand in the workspace root");
@@ -300,10 +243,7 @@ fn a_member_of_a_workspace_builds_and_the_workspace_names_it() {
 fn a_package_left_out_of_its_workspaces_default_says_how_to_select_it() {
     let manifest = format!("{PLUGIN}[workspace]\nmembers = [\"lib\"]\ndefault-members = [\"lib\"]");
     let plugin = Fixture::new(&manifest, "");
-    plugin.write(
-        "lib/Cargo.toml",
-        "[package]\nname = \"lib\"\nedition = \"2024\"\n",
-    );
+    plugin.write("lib/Cargo.toml", "[package]\nname = \"lib\"\nedition = \"2024\"\n");
     plugin.write("lib/src/lib.rs", "");
     let failure = plugin.build().expect_err("not built");
     assert!(matches!(failure, BuildFailure::NotSelected { .. }));

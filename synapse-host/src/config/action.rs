@@ -16,10 +16,8 @@ pub(super) fn actions(fields: &mut Fields<'_>, problems: &mut Problems) -> Vec<A
     let Some(names) = field.fields(problems) else {
         return Vec::new();
     };
-    let actions: Vec<ActionConfig> = names
-        .all()
-        .filter_map(|(entry, field)| action(entry, &field, problems))
-        .collect();
+    let actions: Vec<ActionConfig> =
+        names.all().filter_map(|(entry, field)| action(entry, &field, problems)).collect();
     if names.is_empty() {
         problems.push(field.warning("no action is listed"));
     }
@@ -31,10 +29,9 @@ fn action(entry: &Entry, field: &Field<'_>, problems: &mut Problems) -> Option<A
     let named = ActionConfig::named(&entry.key.text, entry.key_at.line);
     match &field.node.content {
         Content::Scalar(scalar) if scalar.meaning() == Meaning::Null => Some(named),
-        Content::Scalar(scalar) if scalar.meaning() == Meaning::Text => Some(ActionConfig {
-            entrypoint: entrypoint(field, problems),
-            ..named
-        }),
+        Content::Scalar(scalar) if scalar.meaning() == Meaning::Text => {
+            Some(ActionConfig { entrypoint: entrypoint(field, problems), ..named })
+        }
         Content::Map(_) => Some(detailed(named, field.fields(problems)?, problems)),
         Content::Scalar(_) | Content::List(_) => {
             problems.push(field.expected("a map of keys or an entrypoint"));
@@ -46,19 +43,14 @@ fn action(entry: &Entry, field: &Field<'_>, problems: &mut Problems) -> Option<A
 fn detailed(named: ActionConfig, mut fields: Fields<'_>, problems: &mut Problems) -> ActionConfig {
     warn_of_other_name(&mut fields, &named.name, problems);
     let action = ActionConfig {
-        entrypoint: fields
-            .get("entrypoint")
-            .and_then(|field| entrypoint(&field, problems)),
+        entrypoint: fields.get("entrypoint").and_then(|field| entrypoint(&field, problems)),
         description: fields.text("description", problems).unwrap_or_default(),
         method: fields.word("method", problems),
         input_type: fields.text("input_type", problems),
         output_type: fields.text("output_type", problems),
         serve_options: fields.json_map("serve_options", problems),
         hyperparameters: fields.json_map("hyperparameters", problems),
-        ui_schema: fields
-            .get("ui_schema")
-            .map(|field| field.json_list(problems))
-            .unwrap_or_default(),
+        ui_schema: fields.get("ui_schema").map(|field| field.json_list(problems)).unwrap_or_default(),
         required_resources: fields.json_map("required_resources", problems),
         ..named
     };
@@ -94,8 +86,7 @@ fn check_name(entry: &Entry, field: &Field<'_>, problems: &mut Problems) {
             error(format!("the name of an action is {}", entry.key.describe()))
                 .hint(format!("write it in quotes: \"{name}\"")),
         );
-    } else if name.starts_with('-') || name.contains(|c: char| c.is_whitespace() || c.is_control())
-    {
+    } else if name.starts_with('-') || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
         // On a command line it would be taken for an option or for two words.
         problems.push(
             error(format!("`{name}` cannot name an action"))
@@ -113,11 +104,7 @@ fn entrypoint(field: &Field<'_>, problems: &mut Problems) -> Option<Entrypoint> 
                 EntrypointError::Empty => error.to_string(),
                 _ => format!("`{text}` is not an entrypoint: {error}"),
             };
-            problems.push(
-                field
-                    .error(message)
-                    .hint("write it like `module::path::Name`"),
-            );
+            problems.push(field.error(message).hint("write it like `module::path::Name`"));
             None
         }
     }
@@ -132,10 +119,6 @@ fn warn_of_other_name(fields: &mut Fields<'_>, name: &str, problems: &mut Proble
     };
     if other != name {
         let message = format!("`{other}` has no effect: the action is called `{name}`");
-        problems.push(
-            field
-                .warning(message)
-                .hint("rename the key under `actions` instead"),
-        );
+        problems.push(field.warning(message).hint("rename the key under `actions` instead"));
     }
 }

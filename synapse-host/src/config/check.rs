@@ -20,10 +20,7 @@ const PYTHON_INSTALLERS: [&str; 3] = ["pip", "uv", "conda"];
 /// The config at `root`. A value that stands in for a missing or bad one is
 /// always accompanied by an error among `problems`.
 pub(super) fn plugin(root: &Node, problems: &mut Problems) -> Option<PluginConfig> {
-    let document = Field {
-        path: String::new(),
-        node: root,
-    };
+    let document = Field { path: String::new(), node: root };
     let mut fields = document.fields(problems)?;
     let identity = identity(&mut fields, problems);
     let package_manager = package_manager(&mut fields, problems);
@@ -56,12 +53,7 @@ pub(super) fn plugin(root: &Node, problems: &mut Problems) -> Option<PluginConfi
     Some(config)
 }
 
-fn text_or(
-    fields: &mut Fields<'_>,
-    key: &'static str,
-    default: &str,
-    problems: &mut Problems,
-) -> String {
+fn text_or(fields: &mut Fields<'_>, key: &'static str, default: &str, problems: &mut Problems) -> String {
     let text = fields.text(key, problems);
     text.unwrap_or_else(|| default.to_owned())
 }
@@ -131,9 +123,7 @@ fn variable_value(entry: &Entry, field: &Field<'_>, problems: &mut Problems) -> 
         problems.push(warning.hint("write \"\" if that is meant"));
         return Some(String::new());
     }
-    let value = &field
-        .scalar("text, a number, true or false", problems)?
-        .text;
+    let value = &field.scalar("text, a number, true or false", problems)?.text;
     if value.contains('\0') {
         problems.push(field.error("an environment variable cannot hold a NUL character"));
         return None;
@@ -149,12 +139,7 @@ fn runtime_env(fields: &mut Fields<'_>, problems: &mut Problems) -> Value {
         return Value::Null;
     };
     for key in PYTHON_INSTALLERS {
-        warn_of_no_effect(
-            &keys,
-            key,
-            "dependencies are listed in Cargo.toml",
-            problems,
-        );
+        warn_of_no_effect(&keys, key, "dependencies are listed in Cargo.toml", problems);
     }
     field.json_map(problems)
 }
@@ -194,11 +179,8 @@ fn supported_data_types(fields: &mut Fields<'_>, problems: &mut Problems) -> Vec
     let plural = fields.get("supported_data_types");
     let singular = fields.get("supported_data_type");
     if let (Some(_), Some(second)) = (&plural, &singular) {
-        problems.push(
-            second
-                .error("this means the same as `supported_data_types`")
-                .hint("keep one of the two"),
-        );
+        problems
+            .push(second.error("this means the same as `supported_data_types`").hint("keep one of the two"));
     }
     let field = plural.or(singular);
     field.map(|f| f.words(problems)).unwrap_or_default()
@@ -224,7 +206,7 @@ fn annotation_tools(
 fn key_word<W: Word>(entry: &Entry, field: &Field<'_>, problems: &mut Problems) -> Option<W> {
     let found = W::find(&entry.key.text);
     if found.is_none() {
-        let unknown = UnknownWord::new::<W>(&entry.key.text);
+        let unknown = UnknownWord::of::<W>(&entry.key.text);
         let problem = Problem::error(entry.key_at, field.path.clone(), unknown.to_string());
         problems.push(problem.maybe_hint(unknown.suggestion()));
     }
@@ -251,16 +233,9 @@ fn dependencies(fields: &mut Fields<'_>, problems: &mut Problems) -> BTreeMap<St
     let Some(codes) = map_at(fields, "dependencies", problems) else {
         return BTreeMap::new();
     };
-    codes
-        .all()
-        .filter_map(|(entry, field)| Some((entry.key.text.clone(), field.text(problems)?)))
-        .collect()
+    codes.all().filter_map(|(entry, field)| Some((entry.key.text.clone(), field.text(problems)?))).collect()
 }
 
-fn map_at<'n>(
-    fields: &mut Fields<'n>,
-    key: &'static str,
-    problems: &mut Problems,
-) -> Option<Fields<'n>> {
+fn map_at<'n>(fields: &mut Fields<'n>, key: &'static str, problems: &mut Problems) -> Option<Fields<'n>> {
     fields.get(key).and_then(|field| field.fields(problems))
 }

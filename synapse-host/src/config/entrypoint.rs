@@ -60,11 +60,7 @@ impl FromStr for Entrypoint {
         if text.is_empty() {
             return Err(EntrypointError::Empty);
         }
-        let segments = text
-            .replace("::", ".")
-            .split(['.', ':'])
-            .map(segment)
-            .collect::<Result<_, _>>()?;
+        let segments = text.replace("::", ".").split(['.', ':']).map(segment).collect::<Result<_, _>>()?;
         Ok(Self { segments })
     }
 }
@@ -74,9 +70,7 @@ fn segment(part: &str) -> Result<String, EntrypointError> {
         return Err(EntrypointError::EmptySegment);
     }
     let mut letters = part.chars();
-    let starts_well = letters
-        .next()
-        .is_some_and(|c| c.is_alphabetic() || c == '_');
+    let starts_well = letters.next().is_some_and(|c| c.is_alphabetic() || c == '_');
     if starts_well && letters.all(|c| c.is_alphanumeric() || c == '_') {
         Ok(part.to_owned())
     } else {
@@ -112,14 +106,8 @@ mod tests {
         assert_eq!(refusal("a.b:"), EntrypointError::EmptySegment);
         assert_eq!(refusal("a:::b"), EntrypointError::EmptySegment);
         assert_eq!(refusal("::a"), EntrypointError::EmptySegment);
-        assert_eq!(
-            refusal("a.my-item"),
-            EntrypointError::NotAnIdentifier("my-item".into())
-        );
-        assert_eq!(
-            refusal("a b"),
-            EntrypointError::NotAnIdentifier("a b".into())
-        );
+        assert_eq!(refusal("a.my-item"), EntrypointError::NotAnIdentifier("my-item".into()));
+        assert_eq!(refusal("a b"), EntrypointError::NotAnIdentifier("a b".into()));
         assert_eq!(refusal("3d"), EntrypointError::NotAnIdentifier("3d".into()));
     }
 }

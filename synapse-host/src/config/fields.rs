@@ -4,8 +4,8 @@ use super::problems::{Place, Problem, Problems};
 use super::scalar::{Meaning, Scalar};
 use super::words::{UnknownWord, Word};
 use super::yaml::{Content, Entry, Node, joined};
-use crate::suggest;
 use serde_json::Value;
+use synapse_sdk::suggest;
 
 /// A value and the path it is found under.
 pub(super) struct Field<'n> {
@@ -40,14 +40,8 @@ impl<'n> Fields<'n> {
         let found = self.get(key);
         if found.is_none() {
             let missing = match self.entry(key) {
-                Some(entry) => {
-                    Problem::error(entry.key_at, self.path_of(key), "this key needs a value")
-                }
-                None => Problem::error(
-                    self.at,
-                    self.path_of(key),
-                    format!("the key `{key}` is missing"),
-                ),
+                Some(entry) => Problem::error(entry.key_at, self.path_of(key), "this key needs a value"),
+                None => Problem::error(self.at, self.path_of(key), format!("the key `{key}` is missing")),
             };
             problems.push(missing.hint(format!("for example `{key}: {example}`")));
         }
@@ -64,23 +58,15 @@ impl<'n> Fields<'n> {
     }
 
     pub(super) fn texts(&mut self, key: &'static str, problems: &mut Problems) -> Vec<String> {
-        self.get(key)
-            .map(|field| field.texts(problems))
-            .unwrap_or_default()
+        self.get(key).map(|field| field.texts(problems)).unwrap_or_default()
     }
 
-    pub(super) fn word<W: Word>(
-        &mut self,
-        key: &'static str,
-        problems: &mut Problems,
-    ) -> Option<W> {
+    pub(super) fn word<W: Word>(&mut self, key: &'static str, problems: &mut Problems) -> Option<W> {
         self.get(key).and_then(|field| field.word(problems))
     }
 
     pub(super) fn json_map(&mut self, key: &'static str, problems: &mut Problems) -> Value {
-        self.get(key)
-            .map(|field| field.json_map(problems))
-            .unwrap_or_default()
+        self.get(key).map(|field| field.json_map(problems)).unwrap_or_default()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -114,10 +100,7 @@ impl<'n> Fields<'n> {
     }
 
     fn field(&self, entry: &'n Entry) -> Field<'n> {
-        Field {
-            path: self.path_of(&entry.key.text),
-            node: &entry.value,
-        }
+        Field { path: self.path_of(&entry.key.text), node: &entry.value }
     }
 }
 
@@ -159,22 +142,15 @@ impl<'n> Field<'n> {
         let scalar = self.scalar("a word", problems)?;
         let found = W::find(&scalar.text);
         if found.is_none() {
-            let unknown = UnknownWord::new::<W>(&scalar.text);
-            problems.push(
-                self.error(unknown.to_string())
-                    .maybe_hint(unknown.suggestion()),
-            );
+            let unknown = UnknownWord::of::<W>(&scalar.text);
+            problems.push(self.error(unknown.to_string()).maybe_hint(unknown.suggestion()));
         }
         found
     }
 
     pub(super) fn items(&self, problems: &mut Problems) -> Vec<Field<'n>> {
         match &self.node.content {
-            Content::List(items) => items
-                .iter()
-                .enumerate()
-                .map(|item| self.item(item))
-                .collect(),
+            Content::List(items) => items.iter().enumerate().map(|item| self.item(item)).collect(),
             Content::Scalar(scalar) => {
                 let hint = format!("write it in brackets: [{}]", scalar.text);
                 problems.push(self.expected("a list").hint(hint));
@@ -188,36 +164,24 @@ impl<'n> Field<'n> {
     }
 
     fn item(&self, (index, node): (usize, &'n Node)) -> Field<'n> {
-        Field {
-            path: format!("{}[{index}]", self.path),
-            node,
-        }
+        Field { path: format!("{}[{index}]", self.path), node }
     }
 
     pub(super) fn texts(&self, problems: &mut Problems) -> Vec<String> {
         let items = self.items(problems);
-        items
-            .iter()
-            .filter_map(|item| item.text(problems))
-            .collect()
+        items.iter().filter_map(|item| item.text(problems)).collect()
     }
 
     pub(super) fn words<W: Word>(&self, problems: &mut Problems) -> Vec<W> {
         let items = self.items(problems);
-        items
-            .iter()
-            .filter_map(|item| item.word(problems))
-            .collect()
+        items.iter().filter_map(|item| item.word(problems)).collect()
     }
 
     pub(super) fn fields(&self, problems: &mut Problems) -> Option<Fields<'n>> {
         match &self.node.content {
-            Content::Map(entries) => Some(Fields {
-                path: self.path.clone(),
-                at: self.node.at,
-                entries,
-                asked: Vec::new(),
-            }),
+            Content::Map(entries) => {
+                Some(Fields { path: self.path.clone(), at: self.node.at, entries, asked: Vec::new() })
+            }
             Content::Scalar(_) | Content::List(_) => {
                 problems.push(self.expected("a map of keys"));
                 None

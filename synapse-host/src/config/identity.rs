@@ -45,9 +45,8 @@ fn code_of(field: &Field<'_>, problems: &mut Problems) -> Option<String> {
     if is_slug(&code) {
         return Some(code);
     }
-    let message = format!(
-        "`{code}` is not a code: use lower-case letters, digits and, between them, hyphens"
-    );
+    let message =
+        format!("`{code}` is not a code: use lower-case letters, digits and, between them, hyphens");
     let hint = nearest_slug(&code).map(|slug| format!("for example `{slug}`"));
     problems.push(field.error(message).maybe_hint(hint));
     None

@@ -34,10 +34,7 @@ pub const FILE_NAMES: [&str; 2] = ["config.yaml", "synapse.yaml"];
 
 /// The config file in the folder `dir`, if there is one.
 pub fn find(dir: &Path) -> Option<PathBuf> {
-    FILE_NAMES
-        .iter()
-        .map(|name| dir.join(name))
-        .find(|path| path.is_file())
+    FILE_NAMES.iter().map(|name| dir.join(name)).find(|path| path.is_file())
 }
 
 /// Reads a config file's text.
@@ -52,10 +49,7 @@ pub fn parse(text: &str) -> Result<Loaded, Vec<Problem>> {
     let root = yaml::read(text, &mut problems);
     let config = root.and_then(|root| check::plugin(&root, &mut problems));
     match config {
-        Some(config) if !problems.has_errors() => Ok(Loaded {
-            config,
-            warnings: problems.sorted(),
-        }),
+        Some(config) if !problems.has_errors() => Ok(Loaded { config, warnings: problems.sorted() }),
         _ => Err(problems.sorted()),
     }
 }

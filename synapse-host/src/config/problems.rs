@@ -51,14 +51,7 @@ impl Problem {
     }
 
     fn new(severity: Severity, at: Place, path: String, message: String) -> Self {
-        Self {
-            severity,
-            line: at.line,
-            column: at.column,
-            path,
-            message,
-            hint: None,
-        }
+        Self { severity, line: at.line, column: at.column, path, message, hint: None }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -82,9 +75,7 @@ impl Problems {
     }
 
     pub(super) fn has_errors(&self) -> bool {
-        self.0
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.0.iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// All problems, from the top of the file to its end.
@@ -110,18 +101,9 @@ fn render_one(problem: &Problem, file: &str, text: &mut String) {
         Severity::Warning => "warning: ",
     };
     let separator = if problem.path.is_empty() { "" } else { ": " };
-    let Problem {
-        line,
-        column,
-        path,
-        message,
-        ..
-    } = problem;
+    let Problem { line, column, path, message, .. } = problem;
     // Writing to a String cannot fail.
-    let _ = writeln!(
-        text,
-        "{file}:{line}:{column}: {severity}{path}{separator}{message}"
-    );
+    let _ = writeln!(text, "{file}:{line}:{column}: {severity}{path}{separator}{message}");
     if let Some(hint) = &problem.hint {
         let _ = writeln!(text, "  hint: {hint}");
     }

@@ -30,12 +30,8 @@ impl Scalar {
         }
         match self.text.as_str() {
             "" | "~" | "null" | "Null" | "NULL" => Meaning::Null,
-            "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => {
-                Meaning::Bool(true)
-            }
-            "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
-                Meaning::Bool(false)
-            }
+            "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Meaning::Bool(true),
+            "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Meaning::Bool(false),
             text if is_integer(text) => Meaning::Integer,
             text if is_float(text) => Meaning::Float,
             _ => Meaning::Text,
@@ -87,9 +83,8 @@ fn is_float(text: &str) -> bool {
         return true;
     }
     // The letters `inf` and `nan` without a dot are text, not numbers.
-    let only_number_characters = digits
-        .bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+    let only_number_characters =
+        digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
     only_number_characters && digits.parse::<f64>().is_ok()
 }
 
@@ -116,10 +111,7 @@ mod tests {
     use serde_json::json;
 
     fn plain(text: &str) -> Scalar {
-        Scalar {
-            text: text.to_owned(),
-            plain: true,
-        }
+        Scalar { text: text.to_owned(), plain: true }
     }
 
     #[test]
@@ -150,10 +142,7 @@ mod tests {
 
     #[test]
     fn quoted_ones_are_text() {
-        let quoted = Scalar {
-            text: "no".to_owned(),
-            plain: false,
-        };
+        let quoted = Scalar { text: "no".to_owned(), plain: false };
         assert_eq!(quoted.to_json(), Some(json!("no")));
     }
 

@@ -4,10 +4,7 @@ use super::problems::{Place, Problem};
 use granit_parser::{ErrorKind, Marker, ScanError};
 
 pub(super) fn place(marker: &Marker) -> Place {
-    Place {
-        line: marker.line().max(1),
-        column: marker.col() + 1,
-    }
+    Place { line: marker.line().max(1), column: marker.col() + 1 }
 }
 
 pub(super) fn syntax_problem(error: &ScanError, text: &str) -> Problem {
@@ -18,8 +15,7 @@ pub(super) fn syntax_problem(error: &ScanError, text: &str) -> Problem {
         _ => at.line,
     };
     if let Some(tab_at) = (at.line..=last).find_map(|line| indenting_tab(text, line)) {
-        return Problem::error(tab_at, "", "a tab indents this line")
-            .hint("YAML allows only spaces there");
+        return Problem::error(tab_at, "", "a tab indents this line").hint("YAML allows only spaces there");
     }
     let problem = Problem::error(at, "", format!("not YAML: {}", error.info()));
     problem.maybe_hint(syntax_hint(error.kind()).map(str::to_owned))
@@ -31,10 +27,7 @@ fn indenting_tab(text: &str, line: usize) -> Option<Place> {
     let content = text.lines().nth(line - 1)?;
     let indentation = content.len() - content.trim_start_matches([' ', '\t']).len();
     let tab = content[..indentation].find('\t')?;
-    Some(Place {
-        line,
-        column: tab + 1,
-    })
+    Some(Place { line, column: tab + 1 })
 }
 
 fn syntax_hint(kind: &ErrorKind) -> Option<&'static str> {
@@ -44,9 +37,7 @@ fn syntax_hint(kind: &ErrorKind) -> Option<&'static str> {
         }
         ErrorKind::UnclosedQuotedScalar => Some("a closing quote is missing"),
         ErrorKind::UnknownAnchor => Some("a text that starts with `*` needs quotes"),
-        ErrorKind::UnexpectedCharacter { .. } => {
-            Some("a text that starts with this character needs quotes")
-        }
+        ErrorKind::UnexpectedCharacter { .. } => Some("a text that starts with this character needs quotes"),
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInIndentation
         | ErrorKind::TabInBlockIndentation
@@ -54,9 +45,7 @@ fn syntax_hint(kind: &ErrorKind) -> Option<&'static str> {
         ErrorKind::ExpectedBlockMappingKey
         | ErrorKind::InvalidIndentation
         | ErrorKind::SimpleKeyExpected
-        | ErrorKind::InvalidSimpleKey => {
-            Some("check the indentation, and that each key is followed by `: `")
-        }
+        | ErrorKind::InvalidSimpleKey => Some("check the indentation, and that each key is followed by `: `"),
         _ => None,
     }
 }

@@ -1,141 +1,8 @@
 //! The closed vocabularies of `config.yaml`.
 
-use serde::{Deserialize, Serialize};
-use std::fmt;
+use synapse_sdk::words::words;
 
-/// A word out of a closed vocabulary, as config files spell it.
-pub trait Word: Copy + Sized + 'static {
-    /// Every word, in the order they are shown to people.
-    const ALL: &'static [Self];
-
-    /// The spelling used in config files and on the wire.
-    fn as_str(self) -> &'static str;
-
-    /// The word spelled exactly `text`.
-    fn find(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|word| word.as_str() == text)
-    }
-}
-
-/// Says what there is to choose from, and the nearest choice if there is one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownWord {
-    /// The word as it was given.
-    pub given: String,
-    /// Every word that would have been accepted.
-    pub allowed: Vec<&'static str>,
-    /// The accepted word that looks most like the given one.
-    pub nearest: Option<&'static str>,
-}
-
-impl UnknownWord {
-    pub(super) fn new<W: Word>(given: &str) -> Self {
-        let allowed: Vec<&'static str> = W::ALL.iter().map(|word| word.as_str()).collect();
-        let nearest = crate::suggest::nearest(given, allowed.iter().copied());
-        Self {
-            given: given.to_owned(),
-            allowed,
-            nearest,
-        }
-    }
-
-    pub(super) fn suggestion(&self) -> Option<String> {
-        self.nearest
-            .map(|nearest| format!("did you mean `{nearest}`?"))
-    }
-}
-
-impl fmt::Display for UnknownWord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is not one of {}",
-            self.given,
-            self.allowed.join(", ")
-        )
-    }
-}
-
-impl std::error::Error for UnknownWord {}
-
-macro_rules! words {
-    ($(#[$about:meta])* $name:ident { $($(#[$word_about:meta])* $variant:ident = $text:literal,)+ }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$word_about])* #[serde(rename = $text)] $variant,)+
-        }
-
-        impl $name {
-            /// The spelling used in config files and on the wire.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)+
-                }
-            }
-        }
-
-        impl Word for $name {
-            const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            fn as_str(self) -> &'static str {
-                $name::as_str(self)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = UnknownWord;
-
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
-                Self::find(text).ok_or_else(|| UnknownWord::new::<Self>(text))
-            }
-        }
-    };
-}
-
-words! {
-    /// What a plugin is for.
-    Category {
-        /// Trains, tests, serves models.
-        NeuralNet = "neural_net",
-        /// Takes data out of the platform.
-        Export = "export",
-        /// Brings data into the platform.
-        Upload = "upload",
-        /// Helps a person annotate.
-        SmartTool = "smart_tool",
-        /// Works on finished annotations.
-        PostAnnotation = "post_annotation",
-        /// Prepares annotations before a person sees them.
-        PreAnnotation = "pre_annotation",
-        /// Checks data.
-        DataValidation = "data_validation",
-        /// Anything else.
-        Custom = "custom",
-    }
-}
-
-words! {
-    /// How an action is run where a plugin's own choice counts.
-    Method {
-        /// A Ray job of its own.
-        Job = "job",
-        /// A reusable Ray actor.
-        Task = "task",
-        /// A Ray Serve application.
-        Serve = "serve",
-        /// A plain HTTP endpoint.
-        Restapi = "restapi",
-        /// In the calling process.
-        Local = "local",
-    }
-}
+pub use synapse_sdk::words::{Category, Method, UnknownWord, Word};
 
 words! {
     /// The tool that resolves a plugin's dependencies.
@@ -254,6 +121,8 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Serialize;
+    use std::fmt;
 
     fn reads_back<W: Word + PartialEq + fmt::Debug + Serialize>() {
         for word in W::ALL {
@@ -273,18 +142,5 @@ mod tests {
         reads_back::<AnnotationType>();
         reads_back::<AnnotationTool>();
         reads_back::<SmartToolKind>();
-    }
-
-    #[test]
-    fn an_unknown_word_names_the_nearest_and_all_choices() {
-        let unknown = "neural-net".parse::<Category>().expect_err("unknown");
-        assert_eq!(unknown.nearest, Some("neural_net"));
-        assert_eq!(
-            unknown.to_string(),
-            "`neural-net` is not one of neural_net, export, upload, smart_tool, \
-             post_annotation, pre_annotation, data_validation, custom"
-        );
-        let far = "zebra".parse::<Method>().expect_err("unknown");
-        assert_eq!(far.nearest, None);
     }
 }

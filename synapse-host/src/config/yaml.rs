@@ -114,17 +114,8 @@ fn build(text: &str, problems: &mut Problems) -> Result<Option<Node>, Problem> {
 
 /// A list or map whose end has not been seen yet.
 enum Open {
-    List {
-        at: Place,
-        anchor: usize,
-        items: Vec<Node>,
-    },
-    Map {
-        at: Place,
-        anchor: usize,
-        entries: Vec<Entry>,
-        key: Option<(Scalar, Place)>,
-    },
+    List { at: Place, anchor: usize, items: Vec<Node> },
+    Map { at: Place, anchor: usize, entries: Vec<Entry>, key: Option<(Scalar, Place)> },
 }
 
 /// The tree as far as the parser has come.
@@ -138,13 +129,7 @@ struct Tree<'p> {
 
 impl<'p> Tree<'p> {
     fn new(problems: &'p mut Problems) -> Self {
-        Self {
-            problems,
-            open: Vec::new(),
-            anchors: HashMap::new(),
-            nodes: 0,
-            root: None,
-        }
+        Self { problems, open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None }
     }
 
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Problem> {
@@ -156,23 +141,14 @@ impl<'p> Tree<'p> {
                     .hint("keep one document; remove the `---`"))
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let scalar = Scalar {
-                    text: text.into_owned(),
-                    plain: style == ScalarStyle::Plain && tag.is_none(),
-                };
+                let scalar =
+                    Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain && tag.is_none() };
                 self.add(Content::Scalar(scalar), at, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => self.start(Open::List {
-                at,
-                anchor,
-                items: Vec::new(),
-            }),
-            Event::MappingStart(_, anchor, _) => self.start(Open::Map {
-                at,
-                anchor,
-                entries: Vec::new(),
-                key: None,
-            }),
+            Event::SequenceStart(_, anchor, _) => self.start(Open::List { at, anchor, items: Vec::new() }),
+            Event::MappingStart(_, anchor, _) => {
+                self.start(Open::Map { at, anchor, entries: Vec::new(), key: None })
+            }
             Event::SequenceEnd | Event::MappingEnd => self.finish(),
             Event::Alias(anchor) => self.unfold(anchor, at),
             _ => Ok(()),
@@ -184,8 +160,7 @@ impl<'p> Tree<'p> {
             None => Ok(()),
             Some(tag) if tag.is_yaml_core_schema_tag("str") => Ok(()),
             Some(tag) => Err(Problem::error(
-                span.tag_start()
-                    .map_or(place(&span.start), |mark| place(&mark)),
+                span.tag_start().map_or(place(&span.start), |mark| place(&mark)),
                 self.path(),
                 format!("the tag `{}` is not understood here", tag.original()),
             )
@@ -202,12 +177,7 @@ impl<'p> Tree<'p> {
         match self.open.pop() {
             None => Ok(()),
             Some(Open::List { at, anchor, items }) => self.add(Content::List(items), at, anchor),
-            Some(Open::Map {
-                at,
-                anchor,
-                entries,
-                ..
-            }) => {
+            Some(Open::Map { at, anchor, entries, .. }) => {
                 let path = self.path();
                 let entries = without_duplicates(entries, &path, self.problems);
                 let entries = merged(entries, &path)?;
@@ -218,11 +188,7 @@ impl<'p> Tree<'p> {
 
     fn unfold(&mut self, anchor: usize, at: Place) -> Result<(), Problem> {
         let Some(node) = self.anchors.get(&anchor) else {
-            return Err(Problem::error(
-                at,
-                self.path(),
-                "this alias stands inside the node it names",
-            ));
+            return Err(Problem::error(at, self.path(), "this alias stands inside the node it names"));
         };
         self.nodes += node.count();
         if self.open.len() + node.depth() > 2 * MAX_DEPTH {
@@ -253,11 +219,7 @@ impl<'p> Tree<'p> {
             None => self.root = Some(node),
             Some(Open::List { items, .. }) => items.push(node),
             Some(Open::Map { entries, key, .. }) => match key.take() {
-                Some((key, key_at)) => entries.push(Entry {
-                    key,
-                    key_at,
-                    value: node,
-                }),
+                Some((key, key_at)) => entries.push(Entry { key, key_at, value: node }),
                 None => match node.content {
                     Content::Scalar(text) => *key = Some((text, node.at)),
                     _ => return Err(self.unusable_key(node.at)),
@@ -279,10 +241,7 @@ impl<'p> Tree<'p> {
             match open {
                 Open::List { items, .. } => path.push_str(&format!("[{}]", items.len())),
                 Open::Map { key: None, .. } => {}
-                Open::Map {
-                    key: Some((key, _)),
-                    ..
-                } => path = joined(&path, &key.text),
+                Open::Map { key: Some((key, _)), .. } => path = joined(&path, &key.text),
             }
         }
         path
@@ -291,11 +250,7 @@ impl<'p> Tree<'p> {
 
 /// The path of a key of the map at `path`.
 pub(super) fn joined(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// The entries with the first of each key; the others are problems.

@@ -44,23 +44,14 @@ fn every_key_is_read() {
         action.hyperparameters,
         json!({"train_ui_schemas": [{"$formkit": "number", "name": "epochs"}]})
     );
-    assert_eq!(
-        action.ui_schema,
-        json!([{"$formkit": "text", "name": "group_name", "required": false}])
-    );
-    assert_eq!(
-        action.required_resources,
-        json!({"required_cpu_count": 2, "required_gpu_count": 0.5})
-    );
+    assert_eq!(action.ui_schema, json!([{"$formkit": "text", "name": "group_name", "required": false}]));
+    assert_eq!(action.required_resources, json!({"required_cpu_count": 2, "required_gpu_count": 0.5}));
 }
 
 #[test]
 fn a_plain_text_is_the_entrypoint() {
     let action = action("  train: \"pkg.mod:Train\"");
-    assert_eq!(
-        action.entrypoint.map(|e| e.to_string()).as_deref(),
-        Some("pkg::mod::Train")
-    );
+    assert_eq!(action.entrypoint.map(|e| e.to_string()).as_deref(), Some("pkg::mod::Train"));
     assert_eq!(action.method, None);
 }
 
@@ -90,19 +81,14 @@ fn every_method_is_known() {
         ("restapi", Method::Restapi),
         ("local", Method::Local),
     ] {
-        assert_eq!(
-            action(&format!("  a: {{method: {word}}}")).method,
-            Some(method)
-        );
+        assert_eq!(action(&format!("  a: {{method: {word}}}")).method, Some(method));
     }
 }
 
 #[test]
 fn a_bad_method_is_refused_on_its_line() {
     assert_eq!(
-        refusal(&with_actions(
-            "  train:\n    entrypoint: a.b\n    method: jb"
-        )),
+        refusal(&with_actions("  train:\n    entrypoint: a.b\n    method: jb")),
         "f:8:13: actions.train.method: `jb` is not one of job, task, serve, restapi, local\n  \
          hint: did you mean `job`?\n"
     );
@@ -111,9 +97,7 @@ fn a_bad_method_is_refused_on_its_line() {
 #[test]
 fn bad_entrypoints_are_refused() {
     assert_eq!(
-        refusal(&with_actions(
-            "  a: {entrypoint: ''}\n  b: m..B\n  c: {entrypoint: my-crate.C}"
-        )),
+        refusal(&with_actions("  a: {entrypoint: ''}\n  b: m..B\n  c: {entrypoint: my-crate.C}")),
         "f:6:19: actions.a.entrypoint: the entrypoint is empty\n  \
          hint: write it like `module::path::Name`\n\
          f:7:6: actions.b: `m..B` is not an entrypoint: \
@@ -166,9 +150,7 @@ fn a_name_that_differs_from_the_key_has_no_effect() {
 #[test]
 fn unknown_keys_are_named_with_the_nearest_known_one() {
     assert_eq!(
-        warnings(&with_actions(
-            "  train:\n    entry_point: a.b\n    zebra: 1"
-        )),
+        warnings(&with_actions("  train:\n    entry_point: a.b\n    zebra: 1")),
         "f:7:5: warning: actions.train.entry_point: \
          the key `entry_point` is unknown and has no effect\n  \
          hint: did you mean `entrypoint`?\n\
@@ -196,8 +178,5 @@ fn values_of_the_wrong_type_are_refused() {
 
 #[test]
 fn a_config_without_actions_is_only_warned_about() {
-    assert_eq!(
-        warnings(&with_identity("actions: {}\n")),
-        "f:5:10: warning: actions: no action is listed\n"
-    );
+    assert_eq!(warnings(&with_identity("actions: {}\n")), "f:5:10: warning: actions: no action is listed\n");
 }

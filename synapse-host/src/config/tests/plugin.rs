@@ -2,8 +2,8 @@
 
 use super::{config, loaded, refusal, warnings, with_identity, with_line};
 use crate::config::{
-    AnnotationCategory, AnnotationTool, AnnotationType, Category, DataKind, Method, PackageManager,
-    Severity, SmartToolKind, find, parse,
+    AnnotationCategory, AnnotationTool, AnnotationType, Category, DataKind, Method, PackageManager, Severity,
+    SmartToolKind, find, parse,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -102,11 +102,7 @@ fn the_overview_sample_loads_as_it_stands() {
     assert_eq!(config.category, Category::NeuralNet);
     let train = config.action("train").expect("train");
     assert_eq!(
-        train
-            .entrypoint
-            .as_ref()
-            .map(ToString::to_string)
-            .as_deref(),
+        train.entrypoint.as_ref().map(ToString::to_string).as_deref(),
         Some("my_plugin::train::TrainAction")
     );
     assert_eq!(train.method, Some(Method::Job));
@@ -131,18 +127,8 @@ fn the_guide_sample_loads_as_it_stands() {
     let names: Vec<&str> = config.actions.iter().map(|a| a.name.as_str()).collect();
     assert_eq!(names, ["train", "inference"]);
     assert_eq!(config.actions[1].method, Some(Method::Task));
-    let places: Vec<_> = loaded
-        .warnings
-        .iter()
-        .map(|w| (w.severity, w.line, w.path.as_str()))
-        .collect();
-    assert_eq!(
-        places,
-        [
-            (Severity::Warning, 4, "data_type"),
-            (Severity::Warning, 9, "package_manager")
-        ]
-    );
+    let places: Vec<_> = loaded.warnings.iter().map(|w| (w.severity, w.line, w.path.as_str())).collect();
+    assert_eq!(places, [(Severity::Warning, 4, "data_type"), (Severity::Warning, 9, "package_manager")]);
 }
 
 #[test]
@@ -156,30 +142,13 @@ fn every_key_is_read() {
     assert_eq!(config.package_manager, PackageManager::Cargo);
     assert_eq!(config.cargo_options(), ["--features", "gpu"]);
     assert_eq!(config.wheels_dir, "native");
-    let env: Vec<(&str, &str)> = config
-        .env
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    assert_eq!(
-        env,
-        [
-            ("DEBUG", "yes"),
-            ("EMPTY", ""),
-            ("RATIO", "1.50"),
-            ("THREADS", "4")
-        ]
-    );
-    assert_eq!(
-        config.runtime_env,
-        json!({"config": {"setup_timeout_seconds": 900}})
-    );
+    let env: Vec<(&str, &str)> =
+        config.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(env, [("DEBUG", "yes"), ("EMPTY", ""), ("RATIO", "1.50"), ("THREADS", "4")]);
+    assert_eq!(config.runtime_env, json!({"config": {"setup_timeout_seconds": 900}}));
     assert_eq!(config.data_type, Some(DataKind::Image));
     assert_eq!(config.tasks, ["image.object_detection"]);
-    assert_eq!(
-        config.supported_data_types,
-        [DataKind::Image, DataKind::Pcd]
-    );
+    assert_eq!(config.supported_data_types, [DataKind::Image, DataKind::Pcd]);
     assert_eq!(
         config.supported_annotation_tools[&AnnotationCategory::Image],
         [AnnotationTool::BoundingBox, AnnotationTool::AnnotationGroup]
@@ -243,13 +212,7 @@ fn versions_are_semantic() {
     let text = |version: &str| {
         format!("name: A\ncode: a\nversion: {version}\ncategory: custom\nactions: {{run: m.Run}}\n")
     };
-    for version in [
-        "0.1.0",
-        "2026.2.17",
-        "1.0.0-rc.1",
-        "1.0.0+build.5",
-        "'1.2.3'",
-    ] {
+    for version in ["0.1.0", "2026.2.17", "1.0.0-rc.1", "1.0.0+build.5", "'1.2.3'"] {
         assert!(parse(&text(version)).is_ok(), "{version}");
     }
     for (version, expected) in [
@@ -274,10 +237,7 @@ fn versions_are_semantic() {
              hint: write three numbers, such as 1.2.0 or 1.2.0-beta.1\n",
         ),
     ] {
-        assert_eq!(
-            refusal(&text(version)),
-            format!("f:3:10: version: {expected}")
-        );
+        assert_eq!(refusal(&text(version)), format!("f:3:10: version: {expected}"));
     }
 }
 
@@ -307,38 +267,14 @@ fn texts_that_yaml_takes_for_something_else_want_quotes() {
 #[test]
 fn values_of_the_wrong_type_are_refused() {
     for (line, expected) in [
-        (
-            "description: [a]",
-            "f:5:14: description: expected text, found a list\n",
-        ),
-        (
-            "readme: {a: b}",
-            "f:5:9: readme: expected text, found a map\n",
-        ),
-        (
-            "tags: ships",
-            "f:5:7: tags: expected a list, found text\n  hint: write it in brackets: [ships]\n",
-        ),
-        (
-            "tasks: {a: b}",
-            "f:5:8: tasks: expected a list, found a map\n",
-        ),
-        (
-            "env: [A]",
-            "f:5:6: env: expected a map of keys, found a list\n",
-        ),
-        (
-            "runtime_env: 3",
-            "f:5:14: runtime_env: expected a map of keys, found the number 3\n",
-        ),
-        (
-            "package_manager: [cargo]",
-            "f:5:18: package_manager: expected a word, found a list\n",
-        ),
-        (
-            "dependencies: [a]",
-            "f:5:15: dependencies: expected a map of keys, found a list\n",
-        ),
+        ("description: [a]", "f:5:14: description: expected text, found a list\n"),
+        ("readme: {a: b}", "f:5:9: readme: expected text, found a map\n"),
+        ("tags: ships", "f:5:7: tags: expected a list, found text\n  hint: write it in brackets: [ships]\n"),
+        ("tasks: {a: b}", "f:5:8: tasks: expected a list, found a map\n"),
+        ("env: [A]", "f:5:6: env: expected a map of keys, found a list\n"),
+        ("runtime_env: 3", "f:5:14: runtime_env: expected a map of keys, found the number 3\n"),
+        ("package_manager: [cargo]", "f:5:18: package_manager: expected a word, found a list\n"),
+        ("dependencies: [a]", "f:5:15: dependencies: expected a map of keys, found a list\n"),
         (
             "smart_tool: automatc",
             "f:5:13: smart_tool: `automatc` is not one of interactive, automatic, semi_automatic\n  \
@@ -353,10 +289,7 @@ fn values_of_the_wrong_type_are_refused() {
         assert_eq!(refusal(&with_line(line)), expected, "{line}");
     }
     let actions = refusal(&with_identity("actions: [train]\n"));
-    assert_eq!(
-        actions,
-        "f:5:10: actions: expected a map of keys, found a list\n"
-    );
+    assert_eq!(actions, "f:5:10: actions: expected a map of keys, found a list\n");
 }
 
 #[test]
@@ -423,9 +356,7 @@ fn the_singular_of_supported_data_types_is_accepted() {
     let singular = config(&with_line("supported_data_type: [audio]"));
     assert_eq!(singular.supported_data_types, [DataKind::Audio]);
     assert_eq!(
-        refusal(&with_line(
-            "supported_data_types: [audio]\nsupported_data_type: [text]"
-        )),
+        refusal(&with_line("supported_data_types: [audio]\nsupported_data_type: [text]")),
         "f:6:22: supported_data_type: this means the same as `supported_data_types`\n  \
          hint: keep one of the two\n"
     );
@@ -435,10 +366,7 @@ fn the_singular_of_supported_data_types_is_accepted() {
 fn the_config_file_is_found_under_either_name() {
     let dir = tempfile::tempdir().expect("a folder");
     assert_eq!(find(dir.path()), None);
-    let (first, second) = (
-        dir.path().join("config.yaml"),
-        dir.path().join("synapse.yaml"),
-    );
+    let (first, second) = (dir.path().join("config.yaml"), dir.path().join("synapse.yaml"));
     fs::write(&second, "").expect("written");
     assert_eq!(find(dir.path()), Some(second));
     fs::write(&first, "").expect("written");

@@ -14,14 +14,8 @@ fn an_empty_file_is_refused() {
 
 #[test]
 fn a_document_that_is_not_a_map_is_refused() {
-    assert_eq!(
-        refusal("# list\n- a\n- b\n"),
-        "f:2:1: expected a map of keys, found a list\n"
-    );
-    assert_eq!(
-        refusal("hello\n"),
-        "f:1:1: expected a map of keys, found text\n"
-    );
+    assert_eq!(refusal("# list\n- a\n- b\n"), "f:2:1: expected a map of keys, found a list\n");
+    assert_eq!(refusal("hello\n"), "f:1:1: expected a map of keys, found text\n");
 }
 
 #[test]
@@ -64,10 +58,7 @@ fn text_that_is_not_yaml_is_refused_with_advice() {
             "f:5:15: not YAML: mapping values are not allowed in this context\n  \
              hint: check the indentation; a text with `: ` in it needs quotes\n",
         ),
-        (
-            "description: \"a",
-            "f:5:14: not YAML: unclosed quote\n  hint: a closing quote is missing\n",
-        ),
+        ("description: \"a", "f:5:14: not YAML: unclosed quote\n  hint: a closing quote is missing\n"),
         (
             "description: @a",
             "f:5:14: not YAML: unexpected character: `@'\n  \
@@ -106,9 +97,7 @@ fn a_bad_indentation_is_refused_on_its_line() {
 
 #[test]
 fn duplicate_keys_are_refused_at_every_level() {
-    let text = with_identity(
-        "name: B\nactions:\n  train:\n    method: job\n    method: task\n  train: {}\n",
-    );
+    let text = with_identity("name: B\nactions:\n  train:\n    method: job\n    method: task\n  train: {}\n");
     assert_eq!(
         refusal(&text),
         "f:5:1: name: the key `name` is given twice, first on line 1\n  \
@@ -140,21 +129,11 @@ fn aliases_and_merges_are_carried_out() {
     let shown: Vec<_> = config
         .actions
         .iter()
-        .map(|a| {
-            (
-                a.name.as_str(),
-                a.entrypoint.clone().expect("one").to_string(),
-                a.line,
-            )
-        })
+        .map(|a| (a.name.as_str(), a.entrypoint.clone().expect("one").to_string(), a.line))
         .collect();
     assert_eq!(
         shown,
-        [
-            ("a", "m::A".to_owned(), 6),
-            ("b", "m::A".to_owned(), 7),
-            ("c", "m::C".to_owned(), 8)
-        ]
+        [("a", "m::A".to_owned(), 6), ("b", "m::A".to_owned(), 7), ("c", "m::C".to_owned(), 8)]
     );
     assert_eq!(config.actions[2].method, config.actions[0].method);
 }
@@ -162,10 +141,7 @@ fn aliases_and_merges_are_carried_out() {
 #[test]
 fn only_maps_are_merged() {
     let text = with_line("runtime_env: {<<: 3}");
-    assert_eq!(
-        refusal(&text),
-        "f:5:19: runtime_env.<<: only a map can be merged in\n"
-    );
+    assert_eq!(refusal(&text), "f:5:19: runtime_env.<<: only a map can be merged in\n");
 }
 
 #[test]
@@ -176,10 +152,7 @@ fn aliases_that_unfold_without_end_are_refused() {
         text.push_str(&format!("a{level}: &a{level} [{below}]\n"));
     }
     assert!(refusal(&text).contains("the file holds more than 50000 values"));
-    assert_eq!(
-        refusal("a: &x {b: *x}\n"),
-        "f:1:11: a.b: this alias stands inside the node it names\n"
-    );
+    assert_eq!(refusal("a: &x {b: *x}\n"), "f:1:11: a.b: this alias stands inside the node it names\n");
 }
 
 #[test]
@@ -190,10 +163,7 @@ fn deep_nesting_is_refused() {
     let mut chain = format!("a0: &a0 {}1{}\n", "[".repeat(60), "]".repeat(60));
     for level in 1..4 {
         let (open, close) = ("[".repeat(60), "]".repeat(60));
-        chain.push_str(&format!(
-            "a{level}: &a{level} {open}*a{}{close}\n",
-            level - 1
-        ));
+        chain.push_str(&format!("a{level}: &a{level} {open}*a{}{close}\n", level - 1));
     }
     assert!(refusal(&chain).contains("a2[0][0]"));
     assert!(refusal(&chain).ends_with(": nested too deeply\n"));
@@ -213,20 +183,14 @@ fn columns_count_characters() {
 
 #[test]
 fn a_string_tag_makes_text() {
-    assert_eq!(
-        config(&with_line("description: !!str 12")).description,
-        "12"
-    );
+    assert_eq!(config(&with_line("description: !!str 12")).description, "12");
 }
 
 #[test]
 fn json_values_keep_their_order_and_types() {
     let text = with_line("runtime_env: {z: 1, a: [yes, ~, 1.5, '2'], 3: x}");
     let value = config(&text).runtime_env;
-    assert_eq!(
-        value.to_string(),
-        json!({"z": 1, "a": [true, null, 1.5, "2"], "3": "x"}).to_string()
-    );
+    assert_eq!(value.to_string(), json!({"z": 1, "a": [true, null, 1.5, "2"], "3": "x"}).to_string());
 }
 
 #[test]

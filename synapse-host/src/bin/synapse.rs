@@ -1,0 +1,5 @@
+//! The `synapse` command.
+
+fn main() -> std::process::ExitCode {
+    synapse_host::cli::main()
+}

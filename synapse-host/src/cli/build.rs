@@ -1,0 +1,143 @@
+//! `synapse plugin build`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::Args;
+use serde_json::{Value, json};
+use synapse_sdk::errors::{Result, ResultExt};
+use synapse_sdk::manifest::Manifest;
+use synapse_sdk::{ErrorKind, PluginError};
+
+use super::Common;
+use super::output::{Output, table};
+use super::target::{TargetArgs, with_resolver};
+use crate::inspect::inspect;
+use crate::run::milliseconds;
+
+/// Build a plugin's folder and check what came out.
+///
+/// The library is read, then loaded and asked for its actions in a process of
+/// its own.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct BuildArgs {
+    /// The plugin's folder
+    #[arg(value_name = "TARGET")]
+    folder: Option<String>,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  synapse plugin build                               in a plugin's folder
+  synapse plugin build examples/greet --release
+  synapse plugin build --path examples/greet --json";
+
+impl BuildArgs {
+    pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
+        let folder = self.target.folder(self.folder.as_deref())?;
+        let config = self.target.config();
+        let built =
+            with_resolver(self.target.profile(), common, output, |resolver| resolver.build(&folder, config))?;
+        let inspected = inspect(&built.library)?;
+        let manifest = describe(&built.library)?;
+        for warning in unlisted(&inspected.facts.actions, inspected.actions_listed, &manifest) {
+            output.note(&warning);
+        }
+        let actions: Vec<Value> = manifest
+            .actions
+            .iter()
+            .map(|action| json!({ "name": action.name, "description": action.description }))
+            .collect();
+        let document = json!({
+            "code": inspected.config.code,
+            "name": inspected.config.name,
+            "version": inspected.config.version,
+            "path": built.library,
+            "actions": actions,
+            "fresh": built.fresh,
+            "ms": milliseconds(built.elapsed),
+        });
+        output.document(&document, |columns| {
+            let rows: Vec<Vec<String>> = manifest
+                .actions
+                .iter()
+                .map(|action| {
+                    let line = action.description.lines().next().unwrap_or_default();
+                    vec![action.name.clone(), line.to_owned()]
+                })
+                .collect();
+            let head = format!(
+                "{} {} · {}",
+                inspected.config.code,
+                inspected.config.version,
+                built.library.display()
+            );
+            format!("{head}\n\n{}", table(&["ACTION", "DESCRIPTION"], &rows, columns))
+        })
+    }
+}
+
+/// Asks the plugin for its actions in a worker, so that what its initialisers
+/// or schemas do wrong ends only that.
+fn describe(library: &Path) -> Result<Manifest> {
+    let worker = worker_program()?;
+    let mut child = Command::new(&worker)
+        .arg("describe")
+        .arg(library)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("starting {}", worker.display()))?;
+    let mut answer = Vec::new();
+    if let Some(stdout) = &mut child.stdout {
+        stdout.read_to_end(&mut answer)?;
+    }
+    let status = child.wait()?;
+    if status.success() {
+        return serde_json::from_slice(&answer).context("what the plugin describes of itself");
+    }
+    match status.code() {
+        Some(_) if !answer.is_empty() => Err(PluginError::from_json(&answer)),
+        _ => Err(PluginError::new(
+            ErrorKind::Build,
+            format!("the library was built, but loading it ended the worker: {status}"),
+        )
+        .hint("see what its constructors, statics and schemas do when they are first used")),
+    }
+}
+
+/// `synapse-worker` stands beside `synapse`.
+fn worker_program() -> Result<PathBuf> {
+    let here = std::env::current_exe().context("finding this program's folder")?;
+    let worker = here.with_file_name("synapse-worker");
+    if worker.exists() {
+        return Ok(worker);
+    }
+    Err(PluginError::new(ErrorKind::NotFound, format!("{} is not there", worker.display()))
+        .hint("it is installed with synapse: `cargo install --path synapse-host --locked`, or `cargo build -p synapse-host --bins`"))
+}
+
+/// What differs between the actions a plugin lists and those it registers.
+fn unlisted(
+    listed: &[synapse_sdk::abi::identity::ListedAction],
+    complete: bool,
+    manifest: &Manifest,
+) -> Vec<String> {
+    if !complete {
+        return Vec::new();
+    }
+    let missing =
+        manifest.actions.iter().filter(|action| !listed.iter().any(|known| known.name == action.name));
+    missing
+        .map(|action| {
+            format!(
+                "warning: `{}` is an action but not exported: add {}::{} to export_plugin!",
+                action.name, action.module, action.item
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,201 @@
+//! When native code of a plugin ends this process: say what happened first.
+//!
+//! The handlers run in the middle of a crash, so they use nothing that locks or
+//! allocates: fixed buffers, `write`, `nanosleep`, `_exit`.
+
+#![expect(unsafe_code, reason = "signal handlers, an alternate stack, and an exit hook")]
+
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use crate::run::Flight;
+
+const SIGNALS: [(i32, &str); 5] = [
+    (libc::SIGSEGV, "segmentation fault"),
+    (libc::SIGBUS, "bus error"),
+    (libc::SIGILL, "illegal instruction"),
+    (libc::SIGFPE, "arithmetic fault"),
+    (libc::SIGABRT, "abort"),
+];
+
+static JSON: AtomicBool = AtomicBool::new(false);
+static RECORD: AtomicI32 = AtomicI32::new(-1);
+static HANDLING: AtomicBool = AtomicBool::new(false);
+
+/// From now on a crash in an action is told, in JSON if asked, before the
+/// process ends with 128 + signal; so is an action that calls `exit`.
+pub(crate) fn watch(json: bool) {
+    JSON.store(json, Ordering::Relaxed);
+    for (signal, _) in SIGNALS {
+        // SAFETY: all zeroes is a valid sigaction, and the handler keeps to
+        // what is allowed in one.
+        unsafe {
+            let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
+            action.sa_sigaction = on_signal as extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void) as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+            libc::sigaction(signal, &action, ptr::null_mut());
+        }
+    }
+    // SAFETY: the hook takes no arguments and does not unwind.
+    unsafe { libc::atexit(on_exit) };
+}
+
+/// The open file of the run's record, which gets a last line in a crash.
+pub(crate) fn note_record(descriptor: Option<i32>) {
+    RECORD.store(descriptor.unwrap_or(-1), Ordering::Relaxed);
+}
+
+/// Whether the fault is near the end of this thread's stack.
+fn is_stack_overflow(info: *const libc::siginfo_t, context: *const c_void) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: the kernel gives a valid info and context to a handler that
+        // asked for them.
+        let (address, stack) = unsafe {
+            let context = &*context.cast::<libc::ucontext_t>();
+            ((*info).si_addr() as usize, context.uc_mcontext.gregs[libc::REG_RSP as usize] as usize)
+        };
+        address.abs_diff(stack) < 64 << 10
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = (info, context);
+        false
+    }
+}
+
+extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    if HANDLING.swap(true, Ordering::AcqRel) {
+        // A second fault while the first is being told: another thread's is
+        // left waiting, our own ends the process at once.
+        pause_milliseconds(200);
+        exit_now(128 + signal);
+    }
+    let named = SIGNALS.iter().find(|(number, _)| *number == signal).map_or("signal", |(_, name)| name);
+    let overflow = signal == libc::SIGSEGV && is_stack_overflow(info, context);
+    let name = if overflow { "stack overflow" } else { named };
+    // The thread that shows events is another one: let it show the last.
+    pause_milliseconds(100);
+    tell(name, Some(signal));
+    exit_now(128 + signal);
+}
+
+/// `exit` called by an action: its code would pass for the command's own.
+extern "C" fn on_exit() {
+    if Flight::now().is_some() && !HANDLING.swap(true, Ordering::AcqRel) {
+        pause_milliseconds(100);
+        tell("exit", None);
+        exit_now(1);
+    }
+}
+
+fn tell(name: &str, signal: Option<i32>) {
+    let mut digits = [0; 4];
+    let number = decimal(signal.unwrap_or_default().unsigned_abs(), &mut digits);
+    if let Some(flight) = Flight::now() {
+        if JSON.load(Ordering::Relaxed) {
+            tell_json(&flight, name, signal.map(|_| number));
+        } else {
+            tell_text(&flight, name, signal.map(|_| number));
+        }
+    } else {
+        print(&[b"\nerror: synapse was ended by: ", name.as_bytes(), b"\n"]);
+    }
+    let record = RECORD.load(Ordering::Relaxed);
+    if record >= 0 {
+        let parts: [&[u8]; 5] = [
+            b"{\"type\":\"end\",\"status\":\"crashed\",\"error\":{\"kind\":\"worker_crashed\",\"message\":\"",
+            name.as_bytes(),
+            b" (signal ",
+            number,
+            b")\"}}\n",
+        ];
+        write(record, &parts);
+    }
+}
+
+fn tell_text(flight: &Flight, name: &str, signal: Option<&[u8]>) {
+    let how: [&[u8]; 3] = match signal {
+        Some(number) => [b" (signal ", number, b")"],
+        None => [b"", b"", b" was called by it"],
+    };
+    let mut percent = [0; 4];
+    let percent = decimal(flight.percent, &mut percent);
+    let step: [&[u8]; 5] = match flight.step() {
+        b"" => [b"", b"", b"", b"", b""],
+        step => [b"  last step: ", step, b", ", percent, b" %\n"],
+    };
+    print(&[
+        b"\nerror: the action `",
+        flight.action(),
+        b"` of plugin `",
+        flight.plugin(),
+        b"` ended this process: ",
+        name.as_bytes(),
+        how[0],
+        how[1],
+        how[2],
+        b"\n",
+    ]);
+    print(&step);
+    print(&[b"hint: run it again with --isolated, so that only a worker process ends\n"]);
+}
+
+/// Names hold no characters that JSON escapes: codes and action names are
+/// checked, and a step that does is left out.
+fn tell_json(flight: &Flight, name: &str, signal: Option<&[u8]>) {
+    let plain = |text: &[u8]| text.iter().all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\');
+    let step = Some(flight.step()).filter(|step| plain(step)).unwrap_or_default();
+    let mut percent = [0; 4];
+    let percent = decimal(flight.percent, &mut percent);
+    print(&[
+        b"{\"error\":{\"kind\":\"worker_crashed\",\"message\":\"the action `", flight.action(),
+        b"` of plugin `", flight.plugin(), b"` ended this process: ", name.as_bytes(),
+        b"\",\"hint\":\"run it again with --isolated, so that only a worker process ends\",\"details\":{\"signal\":",
+        signal.unwrap_or(b"null"), b",\"step\":\"", step, b"\",\"percent\":", percent, b"}}}\n",
+    ]);
+}
+
+fn print(parts: &[&[u8]]) {
+    write(libc::STDERR_FILENO, parts);
+}
+
+/// One `write` where it fits: lines of other threads do not come between.
+fn write(descriptor: i32, parts: &[&[u8]]) {
+    let mut buffer = [0u8; 1024];
+    let mut length = 0;
+    for part in parts {
+        let room = &mut buffer[length..];
+        let taken = part.len().min(room.len());
+        room[..taken].copy_from_slice(&part[..taken]);
+        length += taken;
+    }
+    // SAFETY: the buffer is valid; a failure has nobody to be told to.
+    unsafe { libc::write(descriptor, buffer.as_ptr().cast(), length) };
+}
+
+fn decimal(number: u32, digits: &mut [u8; 4]) -> &[u8] {
+    let mut rest = number.min(9999);
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            return &digits[start..];
+        }
+    }
+}
+
+fn pause_milliseconds(milliseconds: i64) {
+    let pause = libc::timespec { tv_sec: 0, tv_nsec: milliseconds * 1_000_000 };
+    // SAFETY: a valid time; how much of it is left is not asked for.
+    unsafe { libc::nanosleep(&pause, ptr::null_mut()) };
+}
+
+fn exit_now(code: i32) -> ! {
+    // SAFETY: ends the process without running anything more of it.
+    unsafe { libc::_exit(code) }
+}

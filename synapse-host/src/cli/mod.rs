@@ -1,0 +1,118 @@
+//! The `synapse` command: one file a group of commands.
+//!
+//! Results go to standard output, all else to standard error; exit codes follow
+//! [`ErrorKind::exit_code`](synapse_sdk::ErrorKind::exit_code).
+
+mod build;
+mod crash;
+mod interrupt;
+mod output;
+mod params;
+mod records;
+mod run_action;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+use synapse_sdk::{ErrorKind, PluginError};
+
+use output::{Output, OutputOptions};
+
+/// Loads, checks and runs Synapse plugins.
+#[derive(Parser, Debug)]
+#[command(name = "synapse", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+struct Common {
+    /// Print one JSON document as the result, and JSON lines for all else
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print the result and errors only
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more about what is done
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Show messages for developers and backtraces (the default)
+    #[arg(long, global = true, overrides_with = "no_debug")]
+    debug: bool,
+    /// Hide messages for developers and backtraces
+    #[arg(long, global = true)]
+    no_debug: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run and build plugins
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Look at what was run
+    #[command(subcommand)]
+    Run(records::RunCommand),
+}
+
+#[derive(Subcommand, Debug)]
+enum PluginCommand {
+    Run(run_action::RunArgs),
+    Build(build::BuildArgs),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let options = OutputOptions {
+        json: cli.common.json,
+        quiet: cli.common.quiet,
+        debug: !cli.common.no_debug,
+        ..OutputOptions::default()
+    };
+    let mut output = Output::new(options);
+    let done = match cli.command {
+        Command::Plugin(PluginCommand::Run(args)) => args.execute(&cli.common, &mut output),
+        Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),
+        Command::Run(command) => command.execute(&cli.common, &mut output),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// A cancelled run names the signal that ended it, when it was not Ctrl-C.
+fn exit_code(error: &PluginError) -> u8 {
+    let signal = error.details_json()["signal"].as_u64();
+    match (error.kind(), signal.and_then(|signal| u8::try_from(signal).ok())) {
+        (ErrorKind::Cancelled, Some(signal)) => 128 + signal,
+        (kind, _) => kind.exit_code(),
+    }
+}
+
+/// Help and version are results; all else is told as the error it is, in JSON
+/// where that was asked for.
+fn usage(error: &clap::Error) -> ExitCode {
+    let asked_json = std::env::args_os().any(|argument| argument == "--json");
+    if asked_json && error.use_stderr() {
+        let text = error.render().to_string();
+        let message = text.trim_start_matches("error: ").trim();
+        eprintln!("{}", json!({ "error": { "kind": "usage", "message": message, "details": [] } }));
+    } else {
+        // A closed pipe has nobody to be told.
+        let _ = error.print();
+    }
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}

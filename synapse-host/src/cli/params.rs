@@ -1,0 +1,269 @@
+//! Params from the command line: `--params`, `--params-file`, `-P key=value`.
+
+use std::io::Read;
+
+use clap::Args;
+use serde_json::{Map, Value};
+use synapse_sdk::errors::Result;
+use synapse_sdk::{ErrorKind, PluginError};
+
+/// Where params come from; later ones go before earlier ones.
+#[derive(Args, Debug, Default)]
+pub(crate) struct ParamsArgs {
+    /// Params as JSON
+    #[arg(long, value_name = "JSON")]
+    params: Option<String>,
+    /// A file with params as JSON; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    params_file: Option<String>,
+    /// One param; the action's schema says whether it is a number, a text, a list …
+    #[arg(short = 'P', value_name = "KEY=VALUE")]
+    param: Vec<String>,
+}
+
+impl ParamsArgs {
+    /// All params as one JSON text. `schema` is asked only for `-P`.
+    ///
+    /// # Errors
+    /// [`Usage`](ErrorKind::Usage) for JSON that is none,
+    /// [`NotFound`](ErrorKind::NotFound) for a file that is not there.
+    pub(crate) fn read(&self, schema: impl FnOnce() -> Result<Value>) -> Result<String> {
+        let file = self.params_file.as_deref().map(read_file).transpose()?;
+        if self.param.is_empty() && (file.is_none() || self.params.is_none()) {
+            let (text, from) = match (&self.params, &file) {
+                (Some(text), _) => (text.as_str(), "--params"),
+                (None, Some(text)) => (text.as_str(), "--params-file"),
+                (None, None) => return Ok("{}".to_owned()),
+            };
+            // Passed on as it was written: numbers keep all their digits.
+            parse(text, from)?;
+            return Ok(text.to_owned());
+        }
+        let mut all = Map::new();
+        let given = [(file.as_deref(), "--params-file"), (self.params.as_deref(), "--params")];
+        for (text, from) in given {
+            if let Some(text) = text {
+                all.extend(object(parse(text, from)?, from)?);
+            }
+        }
+        if !self.param.is_empty() {
+            let schema = schema()?;
+            for pair in &self.param {
+                set(&mut all, pair, &schema)?;
+            }
+        }
+        Ok(Value::Object(all).to_string())
+    }
+}
+
+fn read_file(name: &str) -> Result<String> {
+    let text = match name {
+        "-" => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map(|_| text)
+        }
+        path => std::fs::read_to_string(path),
+    };
+    text.map_err(|error| {
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            _ => ErrorKind::Io,
+        };
+        PluginError::new(kind, format!("--params-file {name}: {error}"))
+    })
+}
+
+fn parse(text: &str, from: &str) -> Result<Value> {
+    serde_json::from_str(text).map_err(|error| {
+        PluginError::new(ErrorKind::Usage, format!("{from} is not JSON: {error}"))
+            .details(serde_json::json!([{
+                "pointer": "",
+                "rule": "json",
+                "given": text.chars().take(200).collect::<String>(),
+                "allowed": null,
+                "message": error.to_string(),
+            }]))
+            .hint(
+                "names and texts stand in double quotes, all in single ones: --params '{\"key\": \"value\"}'",
+            )
+    })
+}
+
+fn object(value: Value, from: &str) -> Result<Map<String, Value>> {
+    match value {
+        Value::Object(fields) => Ok(fields),
+        _ => {
+            Err(PluginError::new(ErrorKind::Usage, format!("{from} holds no JSON object to combine with -P")))
+        }
+    }
+}
+
+/// Sets `a.b=value`.
+fn set(all: &mut Map<String, Value>, pair: &str, schema: &Value) -> Result<()> {
+    let Some((path, text)) = pair.split_once('=').filter(|(path, _)| !path.is_empty()) else {
+        return Err(PluginError::new(ErrorKind::Usage, format!("-P {pair}: expected KEY=VALUE"))
+            .hint("for example -P epochs=5"));
+    };
+    let keys: Vec<&str> = path.split('.').collect();
+    let mut place = schema;
+    for key in &keys {
+        place = property(schema, place, key);
+    }
+    let value = typed(text, schema, place);
+    let Some((last, outer)) = keys.split_last() else { return Ok(()) };
+    let mut fields = all;
+    for key in outer {
+        let inner = fields.entry(*key).or_insert_with(|| Value::Object(Map::new()));
+        let Value::Object(inner) = inner else {
+            return Err(PluginError::new(
+                ErrorKind::Usage,
+                format!("-P {pair}: `{key}` was given as no object"),
+            ));
+        };
+        fields = inner;
+    }
+    fields.insert((*last).to_owned(), value);
+    Ok(())
+}
+
+const ANYTHING: &Value = &Value::Bool(true);
+
+/// The schema of a property, through references and alternatives.
+fn property<'a>(root: &'a Value, schema: &'a Value, key: &str) -> &'a Value {
+    let found = variants(root, schema).into_iter().find_map(|schema| schema.get("properties")?.get(key));
+    found.unwrap_or(ANYTHING)
+}
+
+/// A schema and all it refers to or offers as an alternative.
+fn variants<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
+    let mut all = vec![schema];
+    let mut next = 0;
+    // A schema may refer to itself; more than these no params have.
+    while next < all.len() && all.len() < 100 {
+        let schema = all[next];
+        next += 1;
+        let target = schema.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix('#'));
+        all.extend(target.and_then(|pointer| root.pointer(pointer)));
+        for keyword in ["anyOf", "oneOf", "allOf"] {
+            all.extend(schema.get(keyword).and_then(Value::as_array).into_iter().flatten());
+        }
+    }
+    all
+}
+
+/// The value a text stands for where `schema` says what is expected. A text
+/// that is not of the expected type stays a text: the check then names it.
+fn typed(text: &str, root: &Value, schema: &Value) -> Value {
+    let variants = variants(root, schema);
+    let allows = |name: &str| variants.iter().any(|schema| has_type(schema, name));
+    let parsed = serde_json::from_str::<Value>(text).ok();
+    let knows_types = variants.iter().any(|schema| schema.get("type").is_some());
+    match parsed {
+        Some(value) if !knows_types || allows(type_of(&value)) => value,
+        Some(value) if value.is_i64() || value.is_u64() => {
+            if allows("number") || !allows("string") {
+                value
+            } else {
+                Value::from(text)
+            }
+        }
+        Some(value) if !allows("string") && !value.is_string() => value,
+        None if allows("array") && !allows("string") => split_list(text, root, &variants),
+        _ => Value::from(text),
+    }
+}
+
+/// `a,b` as a list, where one is expected.
+fn split_list(text: &str, root: &Value, variants: &[&Value]) -> Value {
+    let items = variants.iter().find_map(|schema| schema.get("items")).unwrap_or(ANYTHING);
+    text.split(',').map(|item| typed(item.trim(), root, items)).collect()
+}
+
+fn has_type(schema: &Value, name: &str) -> bool {
+    match schema.get("type") {
+        Some(Value::String(word)) => word == name,
+        Some(Value::Array(words)) => words.iter().any(|word| word == name),
+        // A list of choices without a type: those of the choices.
+        _ => {
+            let choices = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+            choices.chain(schema.get("const")).any(|choice| type_of(choice) == name)
+        }
+    }
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(params: Option<&str>, pairs: &[&str]) -> Result<Value> {
+        let schema = json!({
+            "properties": {
+                "epochs": {"type": "integer"}, "lr": {"type": "number"}, "name": {"type": "string"},
+                "tags": {"type": "array", "items": {"type": "string"}},
+                "sizes": {"type": ["array", "null"], "items": {"type": "integer"}},
+                "optimizer": {"$ref": "#/$defs/Optimizer"},
+                "note": {"anyOf": [{"type": "string"}, {"type": "null"}]}
+            },
+            "$defs": {"Optimizer": {"type": "object", "properties": {"kind": {"enum": ["sgd", "adam"]}}}}
+        });
+        let args = ParamsArgs {
+            params: params.map(str::to_owned),
+            params_file: None,
+            param: pairs.iter().map(|pair| (*pair).to_owned()).collect(),
+        };
+        Ok(serde_json::from_str(&args.read(|| Ok(schema))?).unwrap())
+    }
+
+    #[test]
+    fn the_schema_says_what_a_value_is() {
+        let pairs =
+            ["epochs=5", "lr=1", "name=5", "tags=a, b", "sizes=1,2", "note=true", "optimizer.kind=sgd"];
+        assert_eq!(
+            read(None, &pairs).unwrap(),
+            json!({"epochs": 5, "lr": 1, "name": "5", "tags": ["a", "b"], "sizes": [1, 2],
+                   "note": "true", "optimizer": {"kind": "sgd"}})
+        );
+        assert_eq!(
+            read(None, &["epochs=many", "unknown=3"]).unwrap(),
+            json!({"epochs": "many", "unknown": 3})
+        );
+    }
+
+    #[test]
+    fn single_params_go_before_the_json() {
+        let params = r#"{"epochs": 1, "name": "a"}"#;
+        assert_eq!(read(Some(params), &["epochs=2"]).unwrap(), json!({"epochs": 2, "name": "a"}));
+    }
+
+    #[test]
+    fn json_that_is_none_is_a_usage_error_with_an_example() {
+        let error = read(Some("{epochs: 1}"), &[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(
+            error.message().starts_with("--params is not JSON: key must be a string at line 1"),
+            "{error}"
+        );
+        assert!(error.hint_text().unwrap().contains(r#"'{"key": "value"}'"#));
+        assert_eq!(read(None, &["epochs"]).unwrap_err().kind(), ErrorKind::Usage);
+    }
+
+    #[test]
+    fn json_is_passed_on_with_all_its_digits() {
+        let args = ParamsArgs { params: Some(r#"{"id":18446744073709551615}"#.into()), ..Default::default() };
+        assert_eq!(args.read(|| Ok(Value::Null)).unwrap(), r#"{"id":18446744073709551615}"#);
+    }
+}

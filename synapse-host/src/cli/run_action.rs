@@ -1,0 +1,243 @@
+//! `synapse plugin run`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+use synapse_sdk::errors::Result;
+use synapse_sdk::events::Rfc3339;
+use synapse_sdk::services::Checkpoint;
+use synapse_sdk::{Env, ErrorKind, PluginError};
+
+use super::output::Output;
+use super::params::ParamsArgs;
+use super::target::TargetArgs;
+use super::{Common, crash};
+use crate::plugin::Plugin;
+use crate::run::{Mode, Outcome, Resources, Run, RunRequest, milliseconds};
+
+/// Run an action of a plugin.
+///
+/// A plugin's folder whose library is stale is built first. The result goes to
+/// standard output, all else to standard error.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RunArgs {
+    /// The action, after the plugin (a folder, a .so file or a code) unless
+    /// --path or --plugin names it
+    #[arg(value_names = ["TARGET", "ACTION"], num_args = 1..=2, required = true)]
+    names: Vec<String>,
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    params: ParamsArgs,
+    /// Where to run: local, task, job or remote
+    #[arg(short, long, default_value = "local")]
+    mode: Mode,
+    /// Run in a worker process of its own
+    #[arg(long)]
+    isolated: bool,
+    /// A variable for the action, before those of config.yaml and of this process
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+    /// Stop the run after this long, such as `90s` or `2h`
+    #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME")]
+    timeout: Option<Duration>,
+    /// How long a run that should stop may take to do so
+    #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME", default_value = "5s")]
+    grace: Duration,
+    /// The job this run belongs to: runs of one job share saved state
+    #[arg(long, value_name = "ID")]
+    job_id: Option<String>,
+    /// A model to start from
+    #[arg(long, value_name = "PATH")]
+    checkpoint: Option<PathBuf>,
+    /// Processor cores, where a scheduler can give them
+    #[arg(long, value_name = "N")]
+    cpus: Option<f64>,
+    /// Graphics processors, where a scheduler can give them
+    #[arg(long, value_name = "N")]
+    gpus: Option<f64>,
+    /// The cluster, for modes that run on one
+    #[arg(long, value_name = "ADDRESS", default_value = "auto", env = "RAY_ADDRESS")]
+    ray_address: String,
+    /// Leave no record of the run
+    #[arg(long)]
+    no_record: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  synapse plugin run train                                   in a plugin's folder
+  synapse plugin run train --path examples/classifier -P epochs=5
+  synapse plugin run examples/greet greet --params '{\"name\": \"Ada\"}' --json
+  synapse plugin run target/release/libgreet.so greet -P name=Ada
+  synapse plugin run train -p classifier --timeout 10m --params-file params.json";
+
+impl RunArgs {
+    pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
+        let mode = if self.isolated { Mode::Isolated } else { self.mode };
+        mode.check_available()?;
+        let (target, action) = self.names()?;
+        let env = self.env()?;
+        let plugin = self.target.resolve(target, common, output)?;
+        let registered = plugin.registered_name(&action)?;
+        let schema = || params_schema(&plugin, registered);
+        let params = self.params.read(schema)?;
+        self.warn_of_resources(output);
+        export(&env, &plugin);
+        let mut request = RunRequest::new(plugin.image().path.clone(), &action)
+            .params_json(params)
+            .mode(mode)
+            .env(env)
+            .grace(self.grace)
+            .resources(Resources { cpus: self.cpus, gpus: self.gpus, memory: None })
+            .record(!self.no_record);
+        if let Some(timeout) = self.timeout {
+            request = request.timeout(timeout);
+        }
+        if let Some(job_id) = &self.job_id {
+            request = request.job_id(job_id);
+        }
+        if let Some(path) = &self.checkpoint {
+            request = request.checkpoint(checkpoint(path)?);
+        }
+        crash::watch(common.json);
+        watch_run(Run::start(&plugin, &request)?, &plugin, &action, output)
+    }
+
+    /// Of two names the first is the plugin.
+    fn names(&self) -> Result<(Option<&str>, String)> {
+        match &self.names[..] {
+            [action] => Ok((None, action.clone())),
+            [target, action] => Ok((Some(target), action.clone())),
+            _ => Err(PluginError::new(ErrorKind::Usage, "name one action")),
+        }
+    }
+
+    fn env(&self) -> Result<Env> {
+        let pairs = self.env.iter().map(|pair| {
+            let split =
+                pair.split_once('=').filter(|(name, value)| !name.is_empty() && !value.contains('\0'));
+            split.ok_or_else(|| {
+                PluginError::new(ErrorKind::Usage, format!("--env {pair}: expected NAME=VALUE"))
+                    .hint("for example --env OMP_NUM_THREADS=4")
+            })
+        });
+        Ok(pairs.collect::<Result<Vec<_>>>()?.into_iter().collect())
+    }
+
+    fn warn_of_resources(&self, output: &mut Output) {
+        if self.cpus.is_some() || self.gpus.is_some() {
+            output.note("--cpus and --gpus have no effect on a run in this process");
+        }
+    }
+}
+
+fn params_schema(plugin: &Plugin, registered: &str) -> Result<Value> {
+    let manifest = plugin.image().manifest()?;
+    let spec = manifest.actions.iter().find(|spec| spec.name == registered);
+    Ok(spec.map_or(Value::Null, |spec| spec.params.clone()))
+}
+
+fn checkpoint(path: &std::path::Path) -> Result<Checkpoint> {
+    let path = path.canonicalize().map_err(|error| {
+        PluginError::new(ErrorKind::NotFound, format!("--checkpoint {}: {error}", path.display()))
+    })?;
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    Ok(Checkpoint { name, ..Checkpoint::new("fine_tuned", path) })
+}
+
+/// Libraries below the action read the process's variables, so those of the
+/// run are set there too.
+#[expect(unsafe_code, reason = "changes the environment while no other thread runs")]
+fn export(call: &Env, plugin: &Plugin) {
+    let config = plugin.config().env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let config: Env = config.collect();
+    for (name, value) in call.clone().over(&config).iter() {
+        // SAFETY: no thread has been started yet: the plugin's initialisers
+        // only register actions, and the run's own thread comes later.
+        unsafe { std::env::set_var(name, value) };
+    }
+}
+
+/// How long a Ctrl-C after the first is waited for between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+fn watch_run(mut run: Run, plugin: &Plugin, action: &str, output: &mut Output) -> Result<()> {
+    let signals = Signals::install()?;
+    crash::note_record(run.record_descriptor());
+    let canceller = run.canceller();
+    let mut told = false;
+    while let Some(events) = run.events_within(LOOK) {
+        for event in events {
+            output.event(event);
+        }
+        if signals.count() > 0 && !told {
+            told = true;
+            canceller.cancel();
+            output.note("stopping; once more ends it at once");
+        }
+        if signals.count() > 1 {
+            break;
+        }
+    }
+    let ended = if signals.count() > 1 { run.abandon() } else { run.wait() };
+    crash::note_record(None);
+    output.finish_events(ended.result.is_ok());
+    for note in &ended.notes {
+        output.note(note);
+    }
+    let outcome = ended.result.map_err(|error| signals.explain(error))?;
+    output.result(&document(&outcome, plugin, action)?)
+}
+
+/// The document that a run prints.
+fn document(outcome: &Outcome, plugin: &Plugin, action: &str) -> Result<Value> {
+    Ok(json!({
+        "run": {
+            "id": outcome.id(),
+            "plugin": plugin.config().code,
+            "action": action,
+            "mode": Mode::Local.as_str(),
+            "status": "succeeded",
+            "started": Rfc3339(outcome.started()).to_string(),
+            "ms": milliseconds(outcome.elapsed()),
+        },
+        "result": outcome.value()?,
+        "metrics": outcome.metrics().to_value(),
+    }))
+}
+
+/// Ctrl-C and SIGTERM, counted.
+struct Signals {
+    interrupts: Arc<AtomicUsize>,
+    terminations: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    fn install() -> Result<Self> {
+        let signals = Self { interrupts: Arc::default(), terminations: Arc::default() };
+        let pairs = [(libc::SIGINT, &signals.interrupts), (libc::SIGTERM, &signals.terminations)];
+        for (signal, counter) in pairs {
+            super::interrupt::count(signal, Arc::clone(counter))?;
+        }
+        Ok(signals)
+    }
+
+    fn count(&self) -> usize {
+        self.interrupts.load(Ordering::Relaxed) + self.terminations.load(Ordering::Relaxed)
+    }
+
+    /// A run that was ended by SIGTERM ends with the code for that.
+    fn explain(&self, error: PluginError) -> PluginError {
+        let terminated = self.terminations.load(Ordering::Relaxed) > 0;
+        match error.kind() {
+            ErrorKind::Cancelled if terminated => error.details(json!({ "signal": libc::SIGTERM })),
+            _ => error,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Which plugin a command is about.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anstream::{AutoStream, ColorChoice};
+use clap::Args;
+use synapse_sdk::errors::Result;
+use synapse_sdk::{ErrorKind, PluginError};
+
+use super::Common;
+use super::output::Output;
+use crate::author::Profile;
+use crate::plugin::Plugin;
+use crate::plugin_ref::{PluginRef, Progress, Resolver};
+
+/// The plugin, and how its folder is built.
+#[derive(Args, Debug)]
+pub(crate) struct TargetArgs {
+    /// The plugin's code
+    #[arg(short, long, value_name = "CODE", conflicts_with = "path")]
+    plugin: Option<String>,
+    /// The plugin's folder [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+    /// A config in place of the plugin's config.yaml
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Build with optimisations
+    #[arg(short, long)]
+    release: bool,
+}
+
+impl TargetArgs {
+    /// The plugin, built if it has to be, and loaded.
+    pub(crate) fn resolve(
+        &self,
+        positional: Option<&str>,
+        common: &Common,
+        output: &mut Output,
+    ) -> Result<Plugin> {
+        let plugin = self.plugin_ref(positional)?;
+        let config = self.config.as_deref();
+        with_resolver(self.profile(), common, output, |resolver| resolver.resolve(&plugin, config))
+    }
+
+    /// The folder to build.
+    pub(crate) fn folder(&self, positional: Option<&str>) -> Result<PathBuf> {
+        match self.plugin_ref(positional)? {
+            PluginRef::Path(path) if path.is_dir() => Ok(path),
+            PluginRef::Path(path) => {
+                Err(PluginError::new(ErrorKind::NotFound, format!("there is no folder {}", path.display()))
+                    .hint("name the folder that holds the plugin's Cargo.toml and config.yaml"))
+            }
+            PluginRef::Code(code) => {
+                Err(PluginError::new(ErrorKind::NotFound, format!("there is no folder {code}"))
+                    .hint("a plugin is built by its folder: --path DIR"))
+            }
+        }
+    }
+
+    pub(crate) fn config(&self) -> Option<&std::path::Path> {
+        self.config.as_deref()
+    }
+
+    pub(crate) fn profile(&self) -> Profile {
+        if self.release { Profile::Release } else { Profile::Dev }
+    }
+
+    fn plugin_ref(&self, positional: Option<&str>) -> Result<PluginRef> {
+        match (positional, &self.plugin, &self.path) {
+            (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
+                Err(PluginError::new(ErrorKind::Usage, "the plugin is named twice")
+                    .hint("name it as the first argument, or with --path, or with --plugin"))
+            }
+            (Some(target), None, None) => Ok(PluginRef::from(target)),
+            (None, Some(code), _) => Ok(PluginRef::Code(code.clone())),
+            (None, None, Some(path)) => Ok(PluginRef::Path(path.clone())),
+            (None, None, None) => Ok(PluginRef::Path(".".into())),
+        }
+    }
+}
+
+/// Calls `work` with a resolver that tells `output` what it builds.
+pub(crate) fn with_resolver<T>(
+    profile: Profile,
+    common: &Common,
+    output: &mut Output,
+    work: impl FnOnce(&mut Resolver<'_>) -> Result<T>,
+) -> Result<T> {
+    let color = !common.json && AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
+    let (json, quiet) = (common.json, common.quiet);
+    let report = |progress: Progress<'_>| match progress {
+        Progress::Building(folder) => output.note(&format!("building {}", folder.display())),
+        // Compiler lines keep their form; with --json they are notes as well.
+        Progress::Line(line) if json => output.note(line),
+        Progress::Line(_) if quiet => {}
+        // A closed stderr has nobody to be told.
+        Progress::Line(line) => drop(writeln!(std::io::stderr(), "{line}")),
+        Progress::Built(built) if built.fresh => {}
+        Progress::Built(built) => output.note(&format!("built in {:.1} s", built.elapsed.as_secs_f64())),
+    };
+    let mut resolver = Resolver::default().profile(profile).color(color).report(report);
+    work(&mut resolver)
+}

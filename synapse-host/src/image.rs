@@ -1,0 +1,137 @@
+//! Loads a plugin's file into this process, once.
+//!
+//! Images are never unloaded: a thread-local of the plugin may need its code
+//! when a thread ends. A file that was replaced is loaded as a second image;
+//! runs on the first one end on it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::mem::ManuallyDrop;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use synapse_sdk::PluginError;
+use synapse_sdk::abi::host_side::PluginImage;
+use synapse_sdk::abi::layout::{INIT_SYMBOL, InitFn};
+use synapse_sdk::errors::{IncompatiblePlugin, Result, ResultExt};
+use synapse_sdk::manifest::Manifest;
+
+use crate::inspect::{Inspected, inspect};
+
+/// A plugin's file, checked and loaded.
+pub struct Image {
+    /// Where it was loaded from.
+    pub path: PathBuf,
+    /// What the file says of itself.
+    pub inspected: Inspected,
+    plugin: PluginImage,
+    manifest: OnceLock<Manifest>,
+}
+
+/// What tells one version of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+static LOADED: LazyLock<Mutex<HashMap<PathBuf, (Stamp, Arc<Image>)>>> = LazyLock::new(Mutex::default);
+
+impl Image {
+    /// Loads the plugin at `path`, or gives the image loaded from it before,
+    /// unless the file has been replaced since.
+    ///
+    /// # Errors
+    /// As [`inspect`]; [`IncompatiblePlugin`](synapse_sdk::ErrorKind::IncompatiblePlugin)
+    /// when the system's loader refuses it.
+    pub fn load(path: &Path) -> Result<Arc<Self>> {
+        let file = File::open(path).with_context(|| path.display().to_string());
+        let file = file.map_err(|error| error.with_kind(synapse_sdk::ErrorKind::NotFound))?;
+        let stamp = Stamp::of(&file)?;
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = loaded.get(path);
+        if let Some((known, image)) = known
+            && *known == stamp
+        {
+            return Ok(Arc::clone(image));
+        }
+        let replaced = known.is_some();
+        let inspected = inspect(path)?;
+        let plugin = if replaced { open_again(path, file)? } else { open(path, path)? };
+        let image = Arc::new(Self { path: path.to_owned(), inspected, plugin, manifest: OnceLock::new() });
+        loaded.insert(path.to_owned(), (stamp, Arc::clone(&image)));
+        Ok(image)
+    }
+
+    /// Calls into the plugin.
+    pub fn plugin(&self) -> &PluginImage {
+        &self.plugin
+    }
+
+    /// What the plugin describes of itself; asked once.
+    ///
+    /// # Errors
+    /// As [`PluginImage::describe`].
+    pub fn manifest(&self) -> Result<&Manifest> {
+        if let Some(manifest) = self.manifest.get() {
+            return Ok(manifest);
+        }
+        let manifest = self.plugin.describe()?;
+        Ok(self.manifest.get_or_init(|| manifest))
+    }
+}
+
+impl Stamp {
+    fn of(file: &File) -> Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
+}
+
+/// The system's loader knows images by the path they were opened with, so a
+/// new file at an old path is opened by its descriptor, which stays open.
+fn open_again(path: &Path, file: File) -> Result<PluginImage> {
+    let by_descriptor = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    let plugin = open(&by_descriptor, path)?;
+    std::mem::forget(file);
+    Ok(plugin)
+}
+
+#[expect(unsafe_code, reason = "runs the plugin's initialisers and calls its entry point")]
+fn open(path: &Path, shown: &Path) -> Result<PluginImage> {
+    // A name without a slash would be looked for in the system's folders.
+    let absolute = std::path::absolute(path)?;
+    let flags = RTLD_NOW | RTLD_LOCAL | libc::RTLD_NODELETE;
+    // SAFETY: loading runs the initialisers of somebody else's library; those of
+    // a plugin only register actions. What `inspect` can rule out, it has.
+    let library = unsafe { Library::open(Some(&absolute), flags) };
+    let library = ManuallyDrop::new(library.map_err(|error| loader_refused(shown, &error))?);
+    // SAFETY: the identity was checked: a symbol of this name has this type in
+    // this major version of the interface.
+    let init = unsafe { library.get::<InitFn>(INIT_SYMBOL) };
+    let init = init.map_err(|error| loader_refused(shown, &error))?;
+    // SAFETY: as above, and the image is never unloaded.
+    unsafe { PluginImage::init(*init) }.with_context(|| shown.display().to_string())
+}
+
+fn loader_refused(path: &Path, error: &libloading::Error) -> PluginError {
+    let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    let hint = if text.contains("cannot open shared object file") {
+        "install the library it names, or ship it beside the plugin (`wheels_dir` in config.yaml)"
+    } else if text.contains("GLIBC_") {
+        "this system's C library is older than the one the plugin was built with: build the plugin here"
+    } else {
+        "build the plugin again on this machine"
+    };
+    IncompatiblePlugin::new(format!("{} cannot be loaded: {text}", path.display())).hint(hint)
+}

@@ -1,0 +1,249 @@
+//! From how a person names a plugin to the plugin.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use serde_json::json;
+use synapse_sdk::errors::{NotFoundError, Result};
+use synapse_sdk::suggest::nearest;
+use synapse_sdk::{ErrorKind, PluginError};
+
+use crate::author::{self, BuildFailure, BuildRequest, Built, Profile};
+use crate::config;
+use crate::home::Home;
+use crate::inspect::inspect;
+use crate::plugin::{Plugin, read_config};
+
+/// How a plugin is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PluginRef {
+    /// A folder with a `config.yaml`, or a library file.
+    Path(PathBuf),
+    /// The code in its config.
+    Code(String),
+}
+
+impl fmt::Display for PluginRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Code(code) => f.write_str(code),
+        }
+    }
+}
+
+impl From<&Path> for PluginRef {
+    fn from(path: &Path) -> Self {
+        Self::Path(path.to_owned())
+    }
+}
+
+impl From<PathBuf> for PluginRef {
+    fn from(path: PathBuf) -> Self {
+        Self::Path(path)
+    }
+}
+
+impl From<&str> for PluginRef {
+    /// What is there as a file, or looks like a path, is one; all else is a code.
+    fn from(text: &str) -> Self {
+        let is_path = text.contains('/') || text.starts_with('.') || Path::new(text).exists();
+        if is_path { Self::Path(text.into()) } else { Self::Code(text.to_owned()) }
+    }
+}
+
+impl From<String> for PluginRef {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+/// Finds plugins, and builds folders whose library is stale.
+pub struct Resolver<'a> {
+    profile: Profile,
+    color: bool,
+    report: Box<dyn FnMut(Progress<'_>) + 'a>,
+}
+
+/// What a resolver tells while it builds.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A folder's library is stale; cargo starts.
+    Building(&'a Path),
+    /// A line of cargo or the compiler.
+    Line(&'a str),
+    /// The library is up to date.
+    Built(&'a Built),
+}
+
+impl Default for Resolver<'_> {
+    fn default() -> Self {
+        Self { profile: Profile::Dev, color: false, report: Box::new(|_| ()) }
+    }
+}
+
+static LIBRARIES: LazyLock<Mutex<HashMap<(PathBuf, String), PathBuf>>> = LazyLock::new(Mutex::default);
+
+impl<'a> Resolver<'a> {
+    /// How folders are built; [`Profile::Dev`] unless set.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Whether lines of the compiler carry colours.
+    #[must_use]
+    pub fn color(mut self, color: bool) -> Self {
+        self.color = color;
+        self
+    }
+
+    /// Who is told while a folder is built.
+    #[must_use]
+    pub fn report(mut self, report: impl FnMut(Progress<'_>) + 'a) -> Self {
+        self.report = Box::new(report);
+        self
+    }
+
+    /// The plugin that is meant, loaded. A folder is built when this process
+    /// has not done so yet and its library is stale; later only a new library
+    /// is noticed. `config` replaces the plugin's own.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound), [`Build`](ErrorKind::Build), and all
+    /// of [`Plugin::load`].
+    pub fn resolve(&mut self, plugin: &PluginRef, config: Option<&Path>) -> Result<Plugin> {
+        match plugin {
+            PluginRef::Code(code) => {
+                let found = find_code(code)?;
+                self.resolve_path(&found, config)
+            }
+            PluginRef::Path(path) => self.resolve_path(path, config),
+        }
+    }
+
+    fn resolve_path(&mut self, path: &Path, config: Option<&Path>) -> Result<Plugin> {
+        if path.is_dir() {
+            let library = self.library_of(path, config)?;
+            return Plugin::load(&library, config);
+        }
+        if path.extension().is_some_and(|extension| extension == "synapse") {
+            return Err(PluginError::new(
+                ErrorKind::Usage,
+                format!("{}: bundles cannot be read by this version of synapse", path.display()),
+            )
+            .hint("name the plugin's folder or its .so file"));
+        }
+        if !path.exists() {
+            return Err(NotFoundError::new(format!("there is no plugin at {}", path.display()))
+                .hint("name a plugin's folder, its .so file, or its code"));
+        }
+        Plugin::load(path, config)
+    }
+
+    /// A library found once in this process is not looked for again.
+    fn library_of(&mut self, folder: &Path, config: Option<&Path>) -> Result<PathBuf> {
+        let key = (folder.to_owned(), format!("{:?}", self.profile));
+        let known = LIBRARIES.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(library) = known.filter(|library| library.exists()) {
+            return Ok(library);
+        }
+        let library = self.build(folder, config)?.library;
+        LIBRARIES.lock().unwrap_or_else(PoisonError::into_inner).insert(key, library.clone());
+        Ok(library)
+    }
+
+    /// Builds a plugin's folder, if its library is stale.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) without a config,
+    /// [`Validation`](ErrorKind::Validation) when it is wrong,
+    /// [`Build`](ErrorKind::Build) when there is no library in the end.
+    pub fn build(&mut self, folder: &Path, config: Option<&Path>) -> Result<Built> {
+        let config = match config.map(Path::to_owned).or_else(|| config::find(folder)) {
+            Some(file) => read_config(&file)?,
+            None => return Err(no_config(folder)),
+        };
+        let home = Home::from_env();
+        let request = BuildRequest {
+            profile: self.profile.clone(),
+            cargo_options: config.cargo_options().to_vec(),
+            home: home.as_ref().map(Home::path),
+            color: self.color,
+            ..BuildRequest::new(folder)
+        };
+        if author::is_fresh(&request).is_none() {
+            (self.report)(Progress::Building(folder));
+        }
+        let report = &mut self.report;
+        let built = author::library_for(&request, &mut |line| report(Progress::Line(line)));
+        let built = built.map_err(|failure| build_error(&failure))?;
+        (self.report)(Progress::Built(&built));
+        Ok(built)
+    }
+}
+
+fn no_config(folder: &Path) -> PluginError {
+    let shown = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    NotFoundError::new(format!("Config file not found: no config.yaml in {}", shown.display())).hint(
+        "write a config.yaml there (its keys: name, code, version, category, actions), \
+         choose another folder with --path, or name the file with --config",
+    )
+}
+
+fn build_error(failure: &BuildFailure) -> PluginError {
+    let kind = match failure {
+        BuildFailure::NoManifest { .. } => ErrorKind::NotFound,
+        BuildFailure::Io { .. } => ErrorKind::Io,
+        _ => ErrorKind::Build,
+    };
+    PluginError::new(kind, failure.message()).hint(failure.hint())
+}
+
+/// A code is looked for in the current folder, in the folders of
+/// `SYNAPSE_PLUGIN_PATH`, and among the installed plugins.
+fn find_code(code: &str) -> Result<PathBuf> {
+    let here = PathBuf::from(".");
+    let known = candidates(&here);
+    let found = known.iter().find(|(known, _)| known == code);
+    if let Some((_, path)) = found {
+        return Ok(path.clone());
+    }
+    let codes: Vec<&str> = known.iter().map(|(code, _)| code.as_str()).collect();
+    let hint = match nearest(code, codes.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            "name its folder with --path, or add the folder that holds it to SYNAPSE_PLUGIN_PATH".to_owned()
+        }
+    };
+    Err(NotFoundError::new(format!("no plugin with the code `{code}`"))
+        .details(json!({ "code": code, "available": codes }))
+        .hint(hint))
+}
+
+/// Codes and places of all plugins that can be named by code.
+fn candidates(here: &Path) -> Vec<(String, PathBuf)> {
+    let mut places = vec![here.to_owned()];
+    let path = std::env::var_os("SYNAPSE_PLUGIN_PATH").unwrap_or_default();
+    let installed = Home::from_env().map(|home| home.plugins());
+    for folder in std::env::split_paths(&path).filter(|path| !path.as_os_str().is_empty()).chain(installed) {
+        places.push(folder.clone());
+        let mut within: Vec<PathBuf> =
+            fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        within.sort();
+        places.extend(within);
+    }
+    places.into_iter().filter_map(|place| Some((code_of(&place)?, place))).collect()
+}
+
+fn code_of(place: &Path) -> Option<String> {
+    if place.is_dir() {
+        return Some(read_config(&config::find(place)?).ok()?.code);
+    }
+    let is_library = place.extension().is_some_and(|extension| extension == "so");
+    is_library.then(|| inspect(place).ok())?.map(|inspected| inspected.config.code)
+}

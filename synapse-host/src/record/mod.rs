@@ -1,0 +1,119 @@
+//! What each run of the command line leaves behind: one folder a run, in it
+//! one file of JSON lines that is only ever appended to.
+//!
+//! ```text
+//! $SYNAPSE_HOME/runs/20260131-120000-k3f9q/run.jsonl
+//!   {"type":"start","id":…,"plugin":…,"pid":…,"params":…}
+//!   {"event":"message",…}                   one line an event
+//!   {"type":"gap","dropped":12,"bytes":3456}   where lines were left out
+//!   {"event":"message",…}
+//!   {"type":"end","status":"succeeded","ms":1.25,"result":…}
+//! ```
+//!
+//! Params, results and the like above 1 MiB lie beside it, as `params.json`,
+//! `result.json` and so on. A record that cannot be written never disturbs the
+//! run, and one that is damaged is still listed and shown as far as it goes.
+
+mod id;
+mod line;
+mod process;
+mod prune;
+mod reader;
+mod tail;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use synapse_sdk::errors::ErrorKind;
+use synapse_sdk::{Env, PluginError};
+
+pub use prune::{keep_from_env, prune};
+pub use reader::{FullRun, Gap, RunSummary, list, load};
+pub use writer::{Recorder, crash_line};
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Its process is there and has not written an end.
+    Running,
+    /// It gave a result.
+    Succeeded,
+    /// It gave an error.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+    /// It took longer than allowed.
+    TimedOut,
+    /// A signal ended it or its worker, or its process is gone without a word.
+    Crashed,
+    /// Its record does not say what ran.
+    Damaged,
+}
+
+impl Status {
+    /// The status as a word, such as `timed_out`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timed_out",
+            Self::Crashed => "crashed",
+            Self::Damaged => "damaged",
+        }
+    }
+
+    /// The status of a run that ended with `error`.
+    pub fn of_error(error: &PluginError) -> Self {
+        match error.kind() {
+            ErrorKind::Cancelled => Self::Cancelled,
+            ErrorKind::TimedOut => Self::TimedOut,
+            ErrorKind::WorkerCrashed => Self::Crashed,
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What is known when a run starts.
+#[derive(Clone, Copy, Debug)]
+pub struct RunStart<'a> {
+    /// The plugin's code.
+    pub plugin: &'a str,
+    /// The plugin's version.
+    pub version: &'a str,
+    /// The action.
+    pub action: &'a str,
+    /// Where it runs, such as `local`.
+    pub mode: &'a str,
+    /// Path or code under which the plugin was asked for.
+    pub target: &'a str,
+    /// Nanoseconds since 1970-01-01 UTC.
+    pub started: u64,
+    /// Variables given for this call; never those of the process.
+    pub env: &'a Env,
+    /// JSON text.
+    pub params: &'a str,
+}
+
+/// What is known when a run has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct RunEnd<'a> {
+    /// The result as JSON text, or the error, from whose kind the status follows.
+    pub outcome: Result<&'a str, &'a PluginError>,
+    /// JSON text of an object.
+    pub metrics: &'a str,
+    /// How long it ran, in milliseconds.
+    pub ms: f64,
+}

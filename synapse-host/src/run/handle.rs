@@ -1,0 +1,341 @@
+//! Starts runs, and what one holds of a run.
+
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use synapse_sdk::errors::{Result, TimedOut};
+use synapse_sdk::events::Event;
+use synapse_sdk::{ErrorKind, Level, PluginError};
+
+use super::local::{LocalRun, count_lost_thread};
+use super::outcome::{Outcome, milliseconds};
+use super::request::RunRequest;
+use super::stream::Stream;
+use crate::home::Home;
+use crate::plugin::Plugin;
+use crate::plugin_ref::Resolver;
+use crate::record::{Recorder, RunEnd, RunStart};
+
+/// Starts a run on a thread of its own, named after plugin and action.
+///
+/// # Errors
+/// What can be told before the action starts: a mode this version cannot run,
+/// a plugin that is not there or cannot be built or loaded, an action it does
+/// not have.
+pub fn run_plugin(request: RunRequest) -> Result<Run> {
+    let plugin = resolve(&request)?;
+    Run::start(&plugin, &request)
+}
+
+/// Runs an action on this thread, to its end.
+///
+/// With a time-out it runs on a thread of its own, because a call cannot be
+/// left otherwise.
+///
+/// # Errors
+/// As [`run_plugin`], and whatever the action returns.
+pub fn run_plugin_blocking(request: RunRequest) -> Result<Outcome> {
+    let plugin = resolve(&request)?;
+    if request.timeout.is_some() || request.record {
+        return Run::start(&plugin, &request)?.result();
+    }
+    let stream = Arc::new(Stream::default());
+    let state_dir = state_dir(&request, None);
+    let run = LocalRun::prepare(&plugin, &request, state_dir, Arc::clone(&stream))?;
+    let (started, started_at) = (Instant::now(), Event::message(Level::Info, "").time);
+    let result = run.execute()?;
+    Ok(Outcome {
+        result,
+        metrics: stream.metrics(),
+        started: started_at,
+        elapsed: started.elapsed(),
+        id: None,
+    })
+}
+
+/// The record that was asked for, or why there is none.
+fn recorder(plugin: &Plugin, request: &RunRequest, started: u64) -> Result<Option<Recorder>, String> {
+    let Some(home) = Home::from_env().filter(|_| request.record) else { return Ok(None) };
+    let start = RunStart {
+        plugin: &plugin.config().code,
+        version: &plugin.config().version,
+        action: &request.action,
+        mode: request.mode.as_str(),
+        target: &request.plugin.to_string(),
+        started,
+        env: &request.env,
+        params: &request.params,
+    };
+    Recorder::create(&home, &start).map(Some).map_err(|error| error.to_string())
+}
+
+/// State is kept where the request says, else with the job, else with the
+/// record; a run with none of these has a folder that goes with it.
+fn state_dir(request: &RunRequest, recorder: Option<&Recorder>) -> Option<PathBuf> {
+    let of_job = || Some(Home::from_env()?.state(request.job_id.as_deref()?));
+    let of_record = || Some(recorder?.folder().to_owned());
+    request.state_dir.clone().or_else(of_job).or_else(of_record)
+}
+
+fn resolve(request: &RunRequest) -> Result<Plugin> {
+    request.mode.check_available()?;
+    Resolver::default().profile(request.profile.clone()).resolve(&request.plugin, request.config.as_deref())
+}
+
+/// Tells a run to stop. May be kept and used on any thread.
+#[derive(Clone)]
+pub struct Cancel {
+    flag: Arc<AtomicU32>,
+    asked: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Cancel {
+    /// Tells the run to stop: its next report of progress returns an error.
+    pub fn cancel(&self) {
+        self.flag.store(1, Ordering::Relaxed);
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+    }
+
+    fn asked(&self) -> Option<Instant> {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A run under way. Dropping it leaves the action running, unheard.
+pub struct Run {
+    stream: Closing,
+    cancel: Cancel,
+    done: Receiver<(Result<String>, Duration)>,
+    started: Instant,
+    started_at: u64,
+    timeout: Option<Duration>,
+    grace: Duration,
+    timed_out: bool,
+    lost: bool,
+    batch: Vec<Event<'static>>,
+    recorder: Option<Recorder>,
+    id: Option<String>,
+    notes: Vec<String>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What it gave.
+    pub result: Result<Outcome>,
+    /// What went wrong beside it, such as a record that could not be written.
+    pub notes: Vec<String>,
+}
+
+/// Closes the stream when either end of it goes away: an action must not wait
+/// for nobody, nor a listener for an action that is gone.
+struct Closing(Arc<Stream>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Run {
+    /// Starts a run of a plugin that is at hand.
+    ///
+    /// # Errors
+    /// The plugin does not have the action; no thread can be started.
+    pub fn start(plugin: &Plugin, request: &RunRequest) -> Result<Self> {
+        plugin.registered_name(&request.action)?;
+        let started_at = Event::message(Level::Info, "").time;
+        let mut notes = Vec::new();
+        let recorder = recorder(plugin, request, started_at).unwrap_or_else(|note| {
+            notes.push(note);
+            None
+        });
+        let stream = Arc::new(Stream::listened());
+        let state_dir = state_dir(request, recorder.as_ref());
+        let run = LocalRun::prepare(plugin, request, state_dir, Arc::clone(&stream))?;
+        let cancel = Cancel { flag: Arc::clone(&run.cancelled), asked: Arc::default() };
+        let (sender, done) = channel();
+        let started = Instant::now();
+        let closing = Closing(Arc::clone(&stream));
+        let work = move || {
+            let result = run.execute();
+            drop(run);
+            // Nobody waits any more when the run was given up.
+            let _ = sender.send((result, started.elapsed()));
+            drop(closing);
+        };
+        let name = format!("{}:{}", plugin.config().code, request.action);
+        thread::Builder::new().name(name).stack_size(STACK).spawn(work)?;
+        Ok(Self {
+            stream: Closing(stream),
+            cancel,
+            done,
+            started,
+            started_at,
+            timeout: request.timeout,
+            grace: request.grace,
+            timed_out: false,
+            lost: false,
+            batch: Vec::new(),
+            id: recorder.as_ref().map(|recorder| recorder.id().to_owned()),
+            recorder,
+            notes,
+        })
+    }
+
+    /// The next events, as soon as there are any; `None` once the run has
+    /// ended, or was given up.
+    pub fn events(&mut self) -> Option<&[Event<'static>]> {
+        loop {
+            let more = self.events_within(WATCH)?.is_empty();
+            if !more {
+                return Some(&self.batch);
+            }
+        }
+    }
+
+    /// The events of the next `patience`, perhaps none; `None` once the run has
+    /// ended, or was given up.
+    pub fn events_within(&mut self, patience: Duration) -> Option<&[Event<'static>]> {
+        self.watch();
+        if self.lost {
+            self.batch.clear();
+            return None;
+        }
+        let deadline = Instant::now() + patience;
+        let more = self.stream.0.take(&mut self.batch, Some(deadline));
+        if let Some(recorder) = &mut self.recorder {
+            recorder.events(&self.batch);
+        }
+        more.then_some(self.batch.as_slice())
+    }
+
+    /// Tells the run to stop, now or later and from anywhere.
+    pub fn canceller(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// Since when it has been told to stop.
+    pub fn cancelled_since(&self) -> Option<Instant> {
+        self.cancel.asked()
+    }
+
+    /// Whether it was given up because it did not stop.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// How often the action had to wait because its events were not taken.
+    pub fn waits(&self) -> u64 {
+        self.stream.0.waits()
+    }
+
+    /// What was measured so far.
+    pub fn metrics(&self) -> super::Metrics {
+        self.stream.0.metrics()
+    }
+
+    /// The record of the run, when one was asked for and could be made.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The open file of the record, for a signal handler to end it.
+    pub fn record_descriptor(&self) -> Option<RawFd> {
+        self.recorder.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// Waits for the end and gives the result.
+    ///
+    /// # Errors
+    /// Whatever the action returns; [`TimedOut`](ErrorKind::TimedOut) after the
+    /// time-out, [`Cancelled`](ErrorKind::Cancelled) when it was told to stop
+    /// and did, or was given up.
+    pub fn result(self) -> Result<Outcome> {
+        self.wait().result
+    }
+
+    /// Does not wait for a run that was told to stop.
+    pub fn abandon(mut self) -> Ended {
+        self.cancel.cancel();
+        self.give_up();
+        self.wait()
+    }
+
+    /// Waits for the end.
+    pub fn wait(mut self) -> Ended {
+        while self.events_within(WATCH).is_some() {}
+        let patience = if self.lost { Duration::ZERO } else { FINISH };
+        let (result, elapsed) = match self.done.recv_timeout(patience) {
+            Ok((result, elapsed)) => (result, elapsed),
+            Err(_) if self.timed_out => (Err(self.timed_out_error(true)), self.started.elapsed()),
+            Err(RecvTimeoutError::Timeout) => {
+                (Err(PluginError::cancelled().hint(NOT_STOPPED)), self.started.elapsed())
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                let message = "the thread of the run ended without a result";
+                (Err(PluginError::new(ErrorKind::Internal, message)), self.started.elapsed())
+            }
+        };
+        self.end(result, elapsed)
+    }
+
+    fn end(mut self, result: Result<String>, elapsed: Duration) -> Ended {
+        let result = result.map_err(|error| match error.kind() {
+            ErrorKind::Cancelled if self.timed_out => self.timed_out_error(false),
+            _ => error,
+        });
+        let metrics = self.metrics();
+        if let Some(recorder) = self.recorder.take() {
+            let outcome = result.as_ref().map(String::as_str);
+            let end = RunEnd { outcome, metrics: &metrics.to_value().to_string(), ms: milliseconds(elapsed) };
+            self.notes.extend(recorder.finish(&end));
+        }
+        let (id, started) = (self.id.take(), self.started_at);
+        let result = result.map(|result| Outcome { result, metrics, started, elapsed, id });
+        Ended { result, notes: std::mem::take(&mut self.notes) }
+    }
+
+    /// Cancels a run whose time is over; gives up one that does not stop.
+    fn watch(&mut self) {
+        if let Some(timeout) = self.timeout
+            && !self.timed_out
+            && self.started.elapsed() >= timeout
+        {
+            self.timed_out = true;
+            self.cancel.cancel();
+        }
+        if let Some(asked) = self.cancel.asked()
+            && !self.lost
+            && asked.elapsed() >= self.grace
+        {
+            self.give_up();
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.lost = true;
+        self.stream.0.close();
+        count_lost_thread();
+    }
+
+    fn timed_out_error(&self, lost: bool) -> PluginError {
+        let timeout = humantime::format_duration(self.timeout.unwrap_or_default());
+        let error = TimedOut::new(format!("the run took longer than {timeout}"));
+        if lost { error.hint(NOT_STOPPED) } else { error }
+    }
+}
+
+/// The stack of a main thread on Linux.
+const STACK: usize = 8 << 20;
+/// How often time-outs are looked at.
+const WATCH: Duration = Duration::from_millis(50);
+/// The result follows the last event at once.
+const FINISH: Duration = Duration::from_secs(60);
+const NOT_STOPPED: &str = "the action did not stop when it was told to: let it report progress with \
+                           `ctx.set_progress(…)?`, which ends a cancelled run";

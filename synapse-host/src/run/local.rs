@@ -1,0 +1,206 @@
+//! Runs an action in this process.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+
+use synapse_sdk::abi::host_side::{Job, PluginInstance};
+use synapse_sdk::action::Check;
+use synapse_sdk::errors::Result;
+use synapse_sdk::events::{Event, EventBody};
+use synapse_sdk::services::{AgentClient, Checkpoint, Client, RunInfo, Services};
+use synapse_sdk::{Env, StateDir};
+
+use super::flight;
+use super::request::RunRequest;
+use super::stream::Stream;
+use crate::image::Image;
+use crate::plugin::Plugin;
+
+static LOST: AtomicUsize = AtomicUsize::new(0);
+
+/// How many threads of this process run actions that were told to stop, did
+/// not, and were given up. A thread cannot be ended from outside.
+pub fn lost_threads() -> usize {
+    LOST.load(Ordering::Relaxed)
+}
+
+pub(super) fn count_lost_thread() {
+    LOST.fetch_add(1, Ordering::Relaxed);
+}
+
+/// One run in this process, and what its action may ask of us.
+pub(super) struct LocalRun {
+    plugin: Plugin,
+    action: String,
+    params: String,
+    services: Arc<LocalServices>,
+    pub(super) cancelled: Arc<AtomicU32>,
+}
+
+impl LocalRun {
+    pub(super) fn prepare(
+        plugin: &Plugin,
+        request: &RunRequest,
+        state_dir: Option<PathBuf>,
+        stream: Arc<Stream>,
+    ) -> Result<Self> {
+        let action = plugin.registered_name(&request.action)?.to_owned();
+        let cancelled = Arc::new(AtomicU32::new(0));
+        let config_env = plugin.config().env.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let services = LocalServices {
+            stream,
+            cancelled: Arc::clone(&cancelled),
+            job_id: request.job_id.clone(),
+            checkpoint: request.checkpoint.clone(),
+            env: request.env.clone().over(&config_env.collect()),
+            state: State::new(state_dir),
+            attempt: OnceLock::new(),
+        };
+        Ok(Self {
+            plugin: plugin.clone(),
+            action,
+            params: request.params.clone(),
+            services: Arc::new(services),
+            cancelled,
+        })
+    }
+
+    /// Runs the action to its end on this thread.
+    pub(super) fn execute(&self) -> Result<String> {
+        let services = Arc::clone(&self.services) as Arc<dyn Services>;
+        let job = Job::open(services, Arc::clone(&self.cancelled));
+        let _flight = InFlight::begin(&self.plugin.config().code, &self.action);
+        let instance = instance(self.plugin.image(), &self.action, &self.services.env, &job)?;
+        let result = instance.invoke(self.params.as_bytes(), Check::Needed, &job)?;
+        Ok(String::from_utf8_lossy(&result).into_owned())
+    }
+}
+
+/// Notes that an action is running, for as long as this lives.
+struct InFlight;
+
+impl InFlight {
+    fn begin(plugin: &str, action: &str) -> Self {
+        flight::begin(plugin, action);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        flight::end();
+    }
+}
+
+type Instances = HashMap<(usize, String), (Env, Arc<PluginInstance>)>;
+
+/// The object of an action, made once per image and environment: a call with
+/// other variables gets a new one, and calls running on the old end on it.
+fn instance(image: &Arc<Image>, action: &str, env: &Env, job: &Job) -> Result<Arc<PluginInstance>> {
+    static INSTANCES: LazyLock<Mutex<Instances>> = LazyLock::new(Mutex::default);
+    let key = (Arc::as_ptr(image) as usize, action.to_owned());
+    let lock = || INSTANCES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((known, instance)) = lock().get(&key)
+        && known == env
+    {
+        return Ok(Arc::clone(instance));
+    }
+    // Set-up may be slow and may run other actions: not under the lock.
+    let made = Arc::new(image.plugin().instantiate(action, job)?);
+    lock().insert(key, (env.clone(), Arc::clone(&made)));
+    Ok(made)
+}
+
+struct LocalServices {
+    stream: Arc<Stream>,
+    cancelled: Arc<AtomicU32>,
+    job_id: Option<String>,
+    checkpoint: Option<Checkpoint>,
+    /// Of the call and of config.yaml; the process's own are added when asked for.
+    env: Env,
+    state: State,
+    attempt: OnceLock<u32>,
+}
+
+impl Services for LocalServices {
+    fn emit(&self, event: Event<'_>) {
+        if let EventBody::Progress(progress) = &event.body {
+            flight::progress(event.step.as_deref().unwrap_or_default(), progress.percent);
+        }
+        self.stream.push(event);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed) != 0
+    }
+
+    fn info(&self) -> Result<RunInfo> {
+        Ok(RunInfo {
+            job_id: self.job_id.clone(),
+            attempt: self.attempt(),
+            env: self.env.clone().over(&Env::from_process()),
+            checkpoint: self.checkpoint.clone(),
+            has_client: false,
+            has_agent_client: false,
+        })
+    }
+
+    fn work_dir(&self) -> Result<PathBuf> {
+        self.state.dir.work_dir()
+    }
+
+    fn save_state(&self, key: &str, bytes: &[u8]) -> Result<()> {
+        self.state.dir.save(key, bytes)
+    }
+
+    fn load_state(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        self.state.dir.load(key)
+    }
+
+    fn client(&self) -> Option<&dyn Client> {
+        None
+    }
+
+    fn agent_client(&self) -> Option<&dyn AgentClient> {
+        None
+    }
+}
+
+impl LocalServices {
+    /// Attempts are counted only where state outlives the run.
+    fn attempt(&self) -> u32 {
+        *self.attempt.get_or_init(|| match self.state.temporary {
+            true => 1,
+            false => self.state.dir.next_attempt().unwrap_or(1),
+        })
+    }
+}
+
+/// Where a run keeps state; a folder nobody named goes when the run has ended.
+struct State {
+    dir: StateDir,
+    temporary: bool,
+}
+
+impl State {
+    fn new(named: Option<PathBuf>) -> Self {
+        static UNIQUE: AtomicUsize = AtomicUsize::new(0);
+        let temporary = named.is_none();
+        let folder = named.unwrap_or_else(|| {
+            let number = UNIQUE.fetch_add(1, Ordering::Relaxed);
+            std::env::temp_dir().join(format!("synapse-{}-{number}", std::process::id()))
+        });
+        Self { dir: StateDir::new(folder), temporary }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if self.temporary {
+            // Most runs never made it.
+            let _ = std::fs::remove_dir_all(self.dir.root());
+        }
+    }
+}

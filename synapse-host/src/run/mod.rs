@@ -1,0 +1,35 @@
+//! Runs actions: one request, one entry point, every mode.
+//!
+//! ```no_run
+//! use serde_json::json;
+//! use synapse_host::run::{RunRequest, run_plugin, run_plugin_blocking};
+//!
+//! // On this thread:
+//! let request = RunRequest::new("examples/greet", "greet").params(&json!({ "name": "Ada" }));
+//! let outcome = run_plugin_blocking(request)?;
+//! println!("{}", outcome.value()?["message"]);
+//!
+//! // In the background, watched:
+//! let mut run = run_plugin(RunRequest::new("examples/classifier", "train"))?;
+//! while let Some(batch) = run.events() {
+//!     for event in batch {
+//!         println!("{}", event.name());
+//!     }
+//! }
+//! let outcome = run.result()?;
+//! # Ok::<(), synapse_sdk::PluginError>(())
+//! ```
+
+mod flight;
+mod handle;
+mod local;
+mod outcome;
+mod request;
+mod stream;
+
+pub use flight::Flight;
+pub use handle::{Cancel, Ended, Run, run_plugin, run_plugin_blocking};
+pub use local::lost_threads;
+pub(crate) use outcome::milliseconds;
+pub use outcome::{Metrics, Outcome};
+pub use request::{Mode, Resources, RunRequest};

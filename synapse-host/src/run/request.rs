@@ -1,0 +1,203 @@
+//! What a run is asked for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use synapse_sdk::errors::Result;
+use synapse_sdk::services::Checkpoint;
+use synapse_sdk::words::words;
+use synapse_sdk::{Env, ErrorKind, PluginError};
+
+use crate::author::Profile;
+use crate::plugin_ref::PluginRef;
+
+words! {
+    /// Where an action runs.
+    Mode {
+        /// In this process.
+        Local = "local",
+        /// In a worker process of its own.
+        Isolated = "isolated",
+        /// As a Ray task.
+        Task = "task",
+        /// As a Ray job.
+        Job = "job",
+        /// As a Ray Serve application; not started by a run.
+        Serve = "serve",
+        /// Where the backend decides.
+        Remote = "remote",
+    }
+}
+
+impl Mode {
+    /// Whether this version can run it.
+    ///
+    /// # Errors
+    /// [`Usage`](ErrorKind::Usage), naming the mode and what to do instead.
+    pub fn check_available(self) -> Result<()> {
+        let hint = match self {
+            Self::Local => return Ok(()),
+            Self::Serve => "an endpoint is deployed, not run; to call the action once use `--mode local`",
+            Self::Isolated | Self::Task | Self::Job | Self::Remote => "use `--mode local`",
+        };
+        let message = match self {
+            Self::Serve => "mode `serve` cannot be used to run an action".to_owned(),
+            mode => format!("mode `{mode}` is not available in this version of synapse"),
+        };
+        Err(PluginError::new(ErrorKind::Usage, message).hint(hint))
+    }
+}
+
+/// What a run may use. Local runs share what the process has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Resources {
+    /// Processor cores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<f64>,
+    /// Graphics processors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<f64>,
+    /// Bytes of memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+}
+
+/// What a run is asked for.
+#[derive(Clone, Debug)]
+pub struct RunRequest {
+    pub(crate) plugin: PluginRef,
+    pub(crate) action: String,
+    pub(crate) params: String,
+    pub(crate) mode: Mode,
+    pub(crate) resources: Resources,
+    pub(crate) env: Env,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) grace: Duration,
+    pub(crate) record: bool,
+    pub(crate) job_id: Option<String>,
+    pub(crate) checkpoint: Option<Checkpoint>,
+    pub(crate) state_dir: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) profile: Profile,
+}
+
+impl RunRequest {
+    /// A local run of an action with empty params. The plugin is a folder, a
+    /// library file, or a plugin's code.
+    pub fn new(plugin: impl Into<PluginRef>, action: impl Into<String>) -> Self {
+        Self {
+            plugin: plugin.into(),
+            action: action.into(),
+            params: "{}".to_owned(),
+            mode: Mode::Local,
+            resources: Resources::default(),
+            env: Env::new(),
+            timeout: None,
+            grace: Duration::from_secs(5),
+            record: false,
+            job_id: None,
+            checkpoint: None,
+            state_dir: None,
+            config: None,
+            profile: Profile::Dev,
+        }
+    }
+
+    /// Params, as anything that serialises to a JSON object.
+    ///
+    /// # Panics
+    /// When `params` cannot be written as JSON, such as a map with keys that
+    /// are no text.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a fault of the caller's code, not of its data")]
+    pub fn params(self, params: &impl Serialize) -> Self {
+        let text = serde_json::to_string(params).expect("params can be written as JSON");
+        self.params_json(text)
+    }
+
+    /// Params as JSON text.
+    #[must_use]
+    pub fn params_json(mut self, params: impl Into<String>) -> Self {
+        self.params = params.into();
+        self
+    }
+
+    /// Where to run.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// What the run may use.
+    #[must_use]
+    pub fn resources(mut self, resources: Resources) -> Self {
+        self.resources = resources;
+        self
+    }
+
+    /// Variables for this run; they go before those of config.yaml and of
+    /// the process.
+    #[must_use]
+    pub fn env(mut self, env: impl Into<Env>) -> Self {
+        self.env = env.into();
+        self
+    }
+
+    /// After this long the run is cancelled, and given up after a grace time.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// How long a run that should stop may take to do so; 5 s unless set.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Leaves a record of the run in the home folder.
+    #[must_use]
+    pub fn record(mut self, record: bool) -> Self {
+        self.record = record;
+        self
+    }
+
+    /// The job this run belongs to. Runs of one job share their state.
+    #[must_use]
+    pub fn job_id(mut self, job_id: impl Into<String>) -> Self {
+        self.job_id = Some(job_id.into());
+        self
+    }
+
+    /// The model to start from.
+    #[must_use]
+    pub fn checkpoint(mut self, checkpoint: Checkpoint) -> Self {
+        self.checkpoint = Some(checkpoint);
+        self
+    }
+
+    /// Where the run keeps state and work files.
+    #[must_use]
+    pub fn state_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(folder.into());
+        self
+    }
+
+    /// A config in place of the plugin's own.
+    #[must_use]
+    pub fn config(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config = Some(path.into());
+        self
+    }
+
+    /// How a folder is built; [`Profile::Dev`] unless set.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+}

@@ -1,0 +1,216 @@
+//! Events on their way from an action to whoever listens.
+//!
+//! Two buffers change places: the action fills one while the listener empties
+//! the other. They are bounded in bytes; an action faster than its listener
+//! for long waits, and the waits are counted. Progress that the listener has
+//! not seen yet gives way to newer progress of the same step; messages, log
+//! entries and metrics are never dropped. Without a listener only metrics are
+//! kept.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use synapse_sdk::events::{Event, EventBody};
+
+use super::outcome::Metrics;
+
+/// An action waits when this many bytes of events are not yet taken.
+const CAPACITY: usize = 64 << 20;
+
+#[derive(Default)]
+pub(super) struct Stream {
+    filling: Mutex<Filling>,
+    filled: Condvar,
+    emptied: Condvar,
+}
+
+#[derive(Default)]
+struct Filling {
+    events: Vec<Event<'static>>,
+    bytes: usize,
+    metrics: Metrics,
+    listened: bool,
+    closed: bool,
+    waits: u64,
+}
+
+impl Stream {
+    /// A stream that somebody empties.
+    pub(super) fn listened() -> Self {
+        let filling = Filling { listened: true, ..Filling::default() };
+        Self { filling: Mutex::new(filling), ..Self::default() }
+    }
+
+    pub(super) fn push(&self, event: Event<'_>) {
+        let mut filling = self.lock();
+        filling.metrics.take(&event);
+        if !filling.listened || filling.closed {
+            return;
+        }
+        while filling.bytes > CAPACITY && !filling.closed {
+            filling.waits += 1;
+            filling = self.emptied.wait(filling).unwrap_or_else(PoisonError::into_inner);
+        }
+        if let Some(seen_late) = filling.replaceable(&event) {
+            filling.events[seen_late] = event.into_owned();
+            return;
+        }
+        let was_empty = filling.events.is_empty();
+        filling.bytes += size(&event);
+        filling.events.push(event.into_owned());
+        drop(filling);
+        if was_empty {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Moves what was pushed into `batch`, after waiting for it no longer than
+    /// until `deadline`. False when the stream is closed and empty.
+    pub(super) fn take(&self, batch: &mut Vec<Event<'static>>, deadline: Option<Instant>) -> bool {
+        batch.clear();
+        let mut filling = self.lock();
+        while filling.events.is_empty() && !filling.closed {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return true;
+            }
+            filling = match left {
+                Some(left) => {
+                    let waited = self.filled.wait_timeout(filling, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.filled.wait(filling).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        std::mem::swap(batch, &mut filling.events);
+        filling.bytes = 0;
+        let more = !(batch.is_empty() && filling.closed);
+        drop(filling);
+        self.emptied.notify_all();
+        more
+    }
+
+    /// Nothing more comes; what is there can still be taken.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_all();
+        self.emptied.notify_all();
+    }
+
+    pub(super) fn metrics(&self) -> Metrics {
+        self.lock().metrics.clone()
+    }
+
+    /// How often an action had to wait for its listener.
+    pub(super) fn waits(&self) -> u64 {
+        self.lock().waits
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Filling> {
+        self.filling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Filling {
+    /// The last event, when it is progress that `event` supersedes. The first
+    /// and last report of a step are kept: they mark its start and its end.
+    fn replaceable(&self, event: &Event<'_>) -> Option<usize> {
+        let last = self.events.last()?;
+        let (EventBody::Progress(old), EventBody::Progress(_)) = (&last.body, &event.body) else {
+            return None;
+        };
+        let within = old.current > 0 && old.current < old.total;
+        (within && last.step == event.step).then(|| self.events.len() - 1)
+    }
+}
+
+/// Bytes an event occupies, nearly.
+fn size(event: &Event<'_>) -> usize {
+    let text = match &event.body {
+        EventBody::Message { text, .. } => text.len(),
+        EventBody::Log { name, data, file, .. } => {
+            name.len() + data.len() + file.as_deref().map_or(0, str::len)
+        }
+        EventBody::Metrics { values } => values.len(),
+        EventBody::Progress(_) => 0,
+        _ => 0,
+    };
+    size_of::<Event<'_>>() + text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use synapse_sdk::Level;
+    use synapse_sdk::events::Progress;
+
+    use super::*;
+
+    fn progress(current: u64) -> Event<'static> {
+        let body =
+            Progress { current, total: 100, percent: current as f64, time_remaining: None, overall: 0.0 };
+        Event::now(Some("train"), EventBody::Progress(body))
+    }
+
+    fn drain(stream: &Stream) -> Vec<Event<'static>> {
+        let (mut all, mut batch) = (Vec::new(), Vec::new());
+        stream.close();
+        while stream.take(&mut batch, None) {
+            all.append(&mut batch);
+        }
+        all
+    }
+
+    #[test]
+    fn unseen_progress_gives_way_to_newer_but_first_and_last_stay() {
+        let stream = Stream::listened();
+        for current in 0..=100 {
+            stream.push(progress(current));
+        }
+        stream.push(Event::message(Level::Info, "between"));
+        stream.push(progress(100));
+        let currents: Vec<_> = drain(&stream)
+            .iter()
+            .map(|event| match event.body {
+                EventBody::Progress(progress) => progress.current,
+                _ => u64::MAX,
+            })
+            .collect();
+        assert_eq!(currents, [0, 100, u64::MAX, 100]);
+    }
+
+    #[test]
+    fn nothing_is_lost_when_the_listener_is_slow() {
+        let stream = Arc::new(Stream::listened());
+        let long = "x".repeat(1 << 20);
+        let producer = std::thread::spawn({
+            let stream = Arc::clone(&stream);
+            move || {
+                for _ in 0..200 {
+                    stream.push(Event::message(Level::Info, &long));
+                }
+                stream.close();
+            }
+        });
+        let (mut count, mut batch) = (0, Vec::new());
+        while stream.take(&mut batch, None) {
+            count += batch.len();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        producer.join().expect("the producer ends");
+        assert_eq!(count, 200);
+        assert!(stream.waits() > 0, "200 MiB went through 64 MiB without a wait");
+    }
+
+    #[test]
+    fn without_a_listener_metrics_are_still_there() {
+        let stream = Stream::default();
+        for loss in [0.9, 0.5] {
+            let values = format!(r#"{{"loss":{loss}}}"#);
+            stream.push(Event::now(Some("train"), EventBody::Metrics { values: values.into() }));
+        }
+        assert_eq!(stream.metrics().to_value(), serde_json::json!({ "train": { "loss": 0.5 } }));
+        assert!(drain(&stream).is_empty());
+    }
+}
