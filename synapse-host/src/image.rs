@@ -40,7 +40,9 @@ struct Stamp {
     modified: (i64, i64),
 }
 
-static LOADED: LazyLock<Mutex<HashMap<PathBuf, (Stamp, Arc<Image>)>>> = LazyLock::new(Mutex::default);
+type Loaded = HashMap<PathBuf, (Stamp, Arc<Image>)>;
+
+static LOADED: LazyLock<Mutex<Loaded>> = LazyLock::new(Mutex::default);
 
 impl Image {
     /// Loads the plugin at `path`, or gives the image loaded from it before,

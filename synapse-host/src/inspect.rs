@@ -54,10 +54,15 @@ pub fn invalid_config(file: &str, problems: &[Problem]) -> PluginError {
             "rule": "config",
             "given": problem.path,
             "allowed": problem.hint,
-            "message": problem.message,
+            "message": problem.to_string(),
         })
     });
-    PluginError::new(ErrorKind::Validation, config::render(problems, file).trim_end())
+    let count = match problems.len() {
+        1 => "1 problem".to_owned(),
+        more => format!("{more} problems"),
+    };
+    let all = config::render(problems, file);
+    PluginError::new(ErrorKind::Validation, format!("{file}: {count}\n{}", all.trim_end()))
         .details(details.collect())
 }
 

@@ -1,14 +1,15 @@
 //! A plugin ready to run: an image, its config, and the actions they name.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde_json::json;
 use synapse_sdk::abi::identity::ListedAction;
 use synapse_sdk::action;
 use synapse_sdk::errors::Result;
 use synapse_sdk::words::Method;
-use synapse_sdk::{ErrorKind, PluginError};
+use synapse_sdk::{Env, ErrorKind, PluginError};
 
 use crate::config::{ActionConfig, Entrypoint, PluginConfig};
 use crate::image::Image;
@@ -19,6 +20,7 @@ use crate::inspect::invalid_config;
 pub struct Plugin {
     image: Arc<Image>,
     config: Arc<PluginConfig>,
+    env: Arc<Env>,
     actions: Arc<[OfferedAction]>,
 }
 
@@ -46,13 +48,40 @@ impl Plugin {
     /// config is wrong.
     pub fn load(library: &Path, config: Option<&Path>) -> Result<Self> {
         let image = Image::load(library)?;
-        let config = match config {
-            Some(path) => read_config(path)?,
-            None => image.inspected.config.clone(),
-        };
-        let registered = registered(&image)?;
-        let actions = offered(&config, &registered);
-        Ok(Self { image, config: Arc::new(config), actions: actions.into() })
+        match config {
+            Some(path) => Self::with_config(image, read_config(path)?),
+            None => Self::with_own_config(image),
+        }
+    }
+
+    /// The last plugin made from each file is kept: a host that calls by path
+    /// makes it once.
+    fn with_own_config(image: Arc<Image>) -> Result<Self> {
+        static MADE: LazyLock<Mutex<HashMap<PathBuf, Plugin>>> = LazyLock::new(Mutex::default);
+        let lock = || MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plugin) = lock().get(&image.path)
+            && Arc::ptr_eq(&plugin.image, &image)
+        {
+            return Ok(plugin.clone());
+        }
+        let config = image.inspected.config.clone();
+        let plugin = Self::with_config(image, config)?;
+        lock().insert(plugin.image.path.clone(), plugin.clone());
+        Ok(plugin)
+    }
+
+    fn with_config(image: Arc<Image>, config: PluginConfig) -> Result<Self> {
+        let actions = offered(&config, &registered(&image)?);
+        let env = config.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        Ok(Self { image, config: Arc::new(config), env: Arc::new(env), actions: actions.into() })
+    }
+
+    /// The variables of a call, and those of the config that it does not set.
+    pub fn env_under(&self, call: &Env) -> Arc<Env> {
+        match call.is_empty() {
+            true => Arc::clone(&self.env),
+            false => Arc::new(call.clone().over(&self.env)),
+        }
     }
 
     /// The loaded file.

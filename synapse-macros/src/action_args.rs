@@ -1,11 +1,12 @@
 //! The keys of `#[action(…)]`.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
 use syn::{Attribute, Ident, LitBool, LitStr, Path, Token, Type};
 
+use crate::keys::{key_of, or_skip, path, set, text};
 use crate::names::{known, name_fault, pascal_case};
 use crate::sink::Sink;
 
@@ -33,15 +34,15 @@ pub(crate) struct ActionArgs {
     pub(crate) method: Option<Path>,
     pub(crate) input: Option<Path>,
     pub(crate) output: Option<Path>,
-    pub(crate) exclusive: bool,
-    pub(crate) strict_result: bool,
+    exclusive: Option<bool>,
+    strict_result: Option<bool>,
 }
 
 impl ActionArgs {
     /// Reads the tokens between the parentheses of an attribute macro.
     pub(crate) fn from_tokens(tokens: TokenStream, sink: &mut Sink) -> Self {
         let mut args = Self::default();
-        let parsed = syn::meta::parser(|meta| args.key(&meta)).parse2(tokens);
+        let parsed = syn::meta::parser(|meta| or_skip(args.key(&meta), &meta, sink)).parse2(tokens);
         sink.take(parsed);
         args.check(sink);
         args
@@ -51,7 +52,7 @@ impl ActionArgs {
     pub(crate) fn from_attributes(attributes: &[Attribute], sink: &mut Sink) -> Self {
         let mut args = Self::default();
         for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("action")) {
-            let parsed = attribute.parse_nested_meta(|meta| args.key(&meta));
+            let parsed = attribute.parse_nested_meta(|meta| or_skip(args.key(&meta), &meta, sink));
             sink.take(parsed);
         }
         args.check(sink);
@@ -59,7 +60,7 @@ impl ActionArgs {
     }
 
     fn key(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
-        let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
+        let key = key_of(meta);
         match key.as_str() {
             "name" => set(&mut self.name, meta, text(meta)?),
             "description" => set(&mut self.description, meta, text(meta)?),
@@ -81,6 +82,27 @@ impl ActionArgs {
         {
             sink.add(name, fault);
         }
+    }
+
+    /// Whether calls must not overlap.
+    pub(crate) fn exclusive(&self) -> bool {
+        self.exclusive.unwrap_or_default()
+    }
+
+    /// Whether a result against its schema fails the call.
+    pub(crate) fn strict_result(&self) -> bool {
+        self.strict_result.unwrap_or_default()
+    }
+
+    /// The action's name: the one written, else `default`, which has to be one.
+    pub(crate) fn name(&self, item: &Ident, default: String, sink: &mut Sink) -> String {
+        if let Some(name) = &self.name {
+            return name.value();
+        }
+        if let Some(fault) = name_fault(&default) {
+            sink.add(item, format!("{fault}: add `#[action(name = \"…\")]`"));
+        }
+        default
     }
 
     /// The expression of the category: `Option<Category>`.
@@ -114,31 +136,6 @@ fn optional_word(word: Option<&Path>, of: &TokenStream) -> TokenStream {
     }
 }
 
-fn set<T: ToTokens>(slot: &mut Option<T>, meta: &ParseNestedMeta<'_>, value: T) -> syn::Result<()> {
-    if slot.is_some() {
-        return Err(meta.error("this key stands here twice"));
-    }
-    *slot = Some(value);
-    Ok(())
-}
-
-fn text(meta: &ParseNestedMeta<'_>) -> syn::Result<LitStr> {
-    meta.value()?.parse()
-}
-
-fn path(meta: &ParseNestedMeta<'_>) -> syn::Result<Path> {
-    let value = meta.value()?;
-    if value.peek(LitStr) {
-        let literal: LitStr = value.parse()?;
-        let name = pascal_case(&literal.value());
-        return Err(syn::Error::new_spanned(
-            literal,
-            format!("name the type itself, without quotes: `{name}`"),
-        ));
-    }
-    value.parse()
-}
-
 /// A word of a fixed list: `NeuralNet`, `Category::NeuralNet` or `"neural_net"`.
 fn word(meta: &ParseNestedMeta<'_>) -> syn::Result<Path> {
     let value = meta.value()?;
@@ -153,10 +150,10 @@ fn word(meta: &ParseNestedMeta<'_>) -> syn::Result<Path> {
     value.parse()
 }
 
-fn flag(slot: &mut bool, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
-    *slot = match meta.input.peek(Token![=]) {
+fn flag(slot: &mut Option<bool>, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+    let value = match meta.input.peek(Token![=]) {
         true => meta.value()?.parse::<LitBool>()?.value,
         false => true,
     };
-    Ok(())
+    set(slot, meta, value)
 }

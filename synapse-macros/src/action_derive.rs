@@ -1,14 +1,14 @@
 //! `#[derive(Action)]` on a type.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::DeriveInput;
-use syn::spanned::Spanned;
+use syn::ext::IdentExt;
+use syn::{DeriveInput, Ident};
 
 use crate::action_args::ActionArgs;
 use crate::docs::doc_text;
 use crate::names::action_name;
-use crate::register::Registered;
+use crate::register::{Registered, params_check, stub};
 use crate::sink::Sink;
 
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
@@ -21,31 +21,26 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     if !input.generics.params.is_empty() {
         sink.add(&input.generics, "an action cannot be generic: hosts know it by one name");
     }
-    if !sink.is_empty() {
-        return sink.into_tokens();
-    }
     let ident = &input.ident;
-    let name = args.name.as_ref().map_or_else(|| action_name(&ident.to_string()), syn::LitStr::value);
+    let name = args.name(ident, action_name(&ident.unraw().to_string()), &mut sink);
+    if !sink.is_empty() {
+        let (errors, stub) = (sink.into_tokens(), stub(ident, &input.generics));
+        return quote!(#errors #stub);
+    }
+    let ctx = Ident::new("ctx", Span::mixed_site());
     let make = quote_spanned! {ident.span()=>
         #[allow(unused_imports)]
         use ::synapse_sdk::__private::DefaultSetup as _;
-        ::synapse_sdk::__private::ActionReturn::into_result(<#ident>::setup(ctx))
+        ::synapse_sdk::__private::SetupReturn::into_made(<#ident>::setup(#ctx))
     };
     let registered =
         Registered { item: ident, name, description: doc_text(&input.attrs), args: &args, make }.tokens();
-    let checks = type_checks(ident, &args);
+    let same_params = params_check(&quote!(<#ident as ::synapse_sdk::Action>::Params), &args);
     quote! {
+        #[allow(deprecated)]
         const _: () = {
             #registered
-            #checks
+            #same_params
         };
     }
-}
-
-/// The attribute may repeat the params' type; it has to be the same.
-fn type_checks(ident: &syn::Ident, args: &ActionArgs) -> Option<TokenStream> {
-    let params = args.params.as_ref()?;
-    Some(quote_spanned! {params.span()=>
-        const _: fn(<#ident as ::synapse_sdk::Action>::Params) -> #params = |params| params;
-    })
 }

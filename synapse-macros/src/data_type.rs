@@ -2,10 +2,14 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::ext::IdentExt;
+use syn::meta::ParseNestedMeta;
 use syn::{DeriveInput, LitStr, Path};
 
 use crate::docs::doc_text;
+use crate::keys::{key_of, or_skip, path, set, text};
 use crate::names::{known, name_fault, snake_case};
+use crate::register::with_static_self;
 use crate::sink::Sink;
 
 const KEYS: &[&str] = &["parent", "id", "format", "description"];
@@ -26,36 +30,35 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
         Err(error) => return error.to_compile_error(),
     };
     let mut sink = Sink::default();
-    let args = read(&input, &mut sink);
+    let args = Args::read(&input, &mut sink);
     if !input.generics.params.is_empty() {
         sink.add(&input.generics, "a data type cannot be generic: it has one id");
     }
+    let id = args.id(&input, &mut sink);
+    if sink.is_empty() {
+        return data_type(&input, &id, &args.format(), &args.description(&input), &args.parent());
+    }
+    // Still a data type to whoever mentions it: those places are not to be
+    // reported too.
+    let none = quote!(::core::option::Option::None);
+    let (stub, errors) = (data_type(&input, &id, &none, "", &none), sink.into_tokens());
+    quote!(#errors #stub)
+}
+
+fn data_type(
+    input: &DeriveInput,
+    id: &str,
+    format: &TokenStream,
+    description: &str,
+    parent: &TokenStream,
+) -> TokenStream {
     let ident = &input.ident;
-    let id = args.id.as_ref().map_or_else(|| snake_case(&ident.to_string()), LitStr::value);
-    if let (Some(literal), Some(fault)) = (&args.id, name_fault(&id)) {
-        sink.add(literal, fault);
-    }
-    if !sink.is_empty() {
-        return sink.into_tokens();
-    }
-    let description = args.description.map_or_else(|| doc_text(&input.attrs), |text| text.value());
-    let format = match args.format {
-        Some(format) => quote!(::core::option::Option::Some(#format)),
-        None => quote!(::core::option::Option::None),
-    };
-    let parent = match args.parent {
-        Some(parent) => {
-            quote!(::core::option::Option::Some(<#parent as ::synapse_sdk::data_type::DataType>::FACTS))
-        }
-        None if args.root => quote!(::core::option::Option::None),
-        None => quote! {
-            ::core::option::Option::Some(
-                <::synapse_sdk::data_type::Data as ::synapse_sdk::data_type::DataType>::FACTS,
-            )
-        },
-    };
+    let generics = with_static_self(&input.generics);
+    let (impl_generics, type_generics, wheres) = generics.split_for_impl();
     quote! {
-        impl ::synapse_sdk::data_type::DataType for #ident {
+        impl #impl_generics ::synapse_sdk::data_type::DataType for #ident #type_generics
+        #wheres
+        {
             const FACTS: &'static ::synapse_sdk::data_type::DataTypeFacts =
                 &::synapse_sdk::data_type::DataTypeFacts {
                     id: #id,
@@ -67,22 +70,67 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     }
 }
 
-fn read(input: &DeriveInput, sink: &mut Sink) -> Args {
-    let mut args = Args::default();
-    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("data_type")) {
-        let parsed = attribute.parse_nested_meta(|meta| {
-            let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
-            match key.as_str() {
-                "parent" => args.parent = Some(meta.value()?.parse()?),
-                "id" => args.id = Some(meta.value()?.parse()?),
-                "format" => args.format = Some(meta.value()?.parse()?),
-                "description" => args.description = Some(meta.value()?.parse()?),
-                "root" => args.root = true,
-                _ => return Err(meta.error(format!("no such key{}", known(&key, KEYS)))),
-            }
-            Ok(())
-        });
-        sink.take(parsed);
+impl Args {
+    fn read(input: &DeriveInput, sink: &mut Sink) -> Self {
+        let mut args = Self::default();
+        for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("data_type")) {
+            let parsed = attribute.parse_nested_meta(|meta| or_skip(args.key(&meta), &meta, sink));
+            sink.take(parsed);
+        }
+        args
     }
-    args
+
+    fn key(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+        let key = key_of(meta);
+        match key.as_str() {
+            "parent" => set(&mut self.parent, meta, path(meta)?),
+            "id" => set(&mut self.id, meta, text(meta)?),
+            "format" => set(&mut self.format, meta, text(meta)?),
+            "description" => set(&mut self.description, meta, text(meta)?),
+            "root" => {
+                self.root = true;
+                Ok(())
+            }
+            _ => Err(meta.error(format!("no such key{}", known(&key, KEYS)))),
+        }
+    }
+
+    fn id(&self, input: &DeriveInput, sink: &mut Sink) -> String {
+        let Some(literal) = &self.id else {
+            let id = snake_case(&input.ident.unraw().to_string());
+            if let Some(fault) = name_fault(&id) {
+                sink.add(&input.ident, format!("{fault}: add `#[data_type(id = \"…\")]`"));
+            }
+            return id;
+        };
+        if let Some(fault) = name_fault(&literal.value()) {
+            sink.add(literal, fault);
+        }
+        literal.value()
+    }
+
+    fn description(&self, input: &DeriveInput) -> String {
+        self.description.as_ref().map_or_else(|| doc_text(&input.attrs), LitStr::value)
+    }
+
+    fn format(&self) -> TokenStream {
+        match &self.format {
+            Some(format) => quote!(::core::option::Option::Some(#format)),
+            None => quote!(::core::option::Option::None),
+        }
+    }
+
+    fn parent(&self) -> TokenStream {
+        match &self.parent {
+            None if self.root => quote!(::core::option::Option::None),
+            Some(parent) => {
+                quote!(::core::option::Option::Some(<#parent as ::synapse_sdk::data_type::DataType>::FACTS))
+            }
+            None => quote! {
+                ::core::option::Option::Some(
+                    <::synapse_sdk::data_type::Data as ::synapse_sdk::data_type::DataType>::FACTS,
+                )
+            },
+        }
+    }
 }

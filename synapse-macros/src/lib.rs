@@ -10,6 +10,7 @@ mod action_derive;
 mod action_fn;
 mod data_type;
 mod docs;
+mod keys;
 mod names;
 mod params;
 mod register;

@@ -2,10 +2,13 @@
 //! derives with their attributes.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Expr, ExprLit, Field, Fields, Ident, Item, ItemEnum, ItemStruct, Lit, LitStr, Token};
+use syn::spanned::Spanned;
+use syn::{Attribute, Expr, ExprLit, Field, Fields, Generics, Ident, Item, ItemEnum, ItemStruct, Lit, Token};
 
+use crate::keys::{key_of, or_skip, text, twice};
 use crate::names::known;
 use crate::sink::Sink;
 
@@ -46,61 +49,87 @@ pub(crate) fn expand(kind: Kind, args: TokenStream, item: TokenStream) -> TokenS
 }
 
 fn expand_struct(kind: Kind, mut item: ItemStruct, sink: &mut Sink) -> (TokenStream, TokenStream) {
-    if !item.generics.params.is_empty() {
-        sink.add(&item.generics, "params and results cannot be generic: they need one schema");
-    }
     if matches!(item.fields, Fields::Unnamed(_)) && kind == Kind::Params {
         sink.add(&item.fields, "params have named fields: callers give them by name");
     }
-    let mut defaults = TokenStream::new();
+    let mut parts = Parts::default();
     let mut flattened = false;
     for field in &mut item.fields {
         flattened |= has_flatten(field);
-        defaults.extend(expand_field(&item.ident, field, sink));
+        parts.add(&item.ident, field, sink);
     }
     // serde cannot refuse unknown fields where it flattens others in.
     let strict = kind == Kind::Params && !flattened;
-    let ident = item.ident.clone();
     let derives = derives(&item.attrs, strict, None);
-    let marker = marker(kind, &ident);
-    (
-        quote!(#derives #item),
-        quote! {
-            #[doc(hidden)]
-            #[allow(clippy::unnecessary_literal_bound, reason = "defaults are written by the author")]
-            impl #ident { #defaults }
-            #marker
-        },
-    )
+    let checks = parts.field_checks(&item.generics);
+    let generated = parts.tokens(kind, &item.ident, &item.generics, sink);
+    (quote!(#checks #derives #item), generated)
 }
 
 fn expand_enum(kind: Kind, mut item: ItemEnum, sink: &mut Sink) -> (TokenStream, TokenStream) {
-    if !item.generics.params.is_empty() {
-        sink.add(&item.generics, "params and results cannot be generic: they need one schema");
-    }
-    let mut defaults = TokenStream::new();
+    let mut parts = Parts::default();
     for field in item.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut()) {
-        defaults.extend(expand_field(&item.ident, field, sink));
+        parts.add(&item.ident, field, sink);
     }
     let renamed = serde_attributes(&item.attrs).any(|text| text.contains("rename_all"));
     let derives = derives(&item.attrs, false, (!renamed).then_some("snake_case"));
-    let ident = item.ident.clone();
-    let marker = marker(kind, &ident);
-    (
-        quote!(#derives #item),
-        quote! {
-            #[doc(hidden)]
-            impl #ident { #defaults }
-            #marker
-        },
-    )
+    let checks = parts.field_checks(&item.generics);
+    let generated = parts.tokens(kind, &item.ident, &item.generics, sink);
+    (quote!(#checks #derives #item), generated)
 }
 
-fn marker(kind: Kind, ident: &Ident) -> TokenStream {
-    match kind {
-        Kind::Params => quote!(impl ::synapse_sdk::Params for #ident {}),
-        Kind::Result => TokenStream::new(),
+/// What stands beside the item.
+#[derive(Default)]
+struct Parts {
+    defaults: TokenStream,
+    field_checks: TokenStream,
+}
+
+impl Parts {
+    fn add(&mut self, owner: &Ident, field: &mut Field, sink: &mut Sink) {
+        self.field_checks.extend(field_check(field));
+        self.defaults.extend(expand_field(owner, field, sink));
     }
+
+    /// Stands before the item, so that its message comes before the derives'.
+    fn field_checks(&self, generics: &Generics) -> Option<TokenStream> {
+        let checks = &self.field_checks;
+        generics.params.is_empty().then(|| quote!(const _: () = { #checks };))
+    }
+
+    fn tokens(self, kind: Kind, ident: &Ident, generics: &Generics, sink: &mut Sink) -> TokenStream {
+        let defaults = self.defaults;
+        let mut generics = generics.clone();
+        if !generics.params.is_empty() {
+            sink.add(&generics, "params and results cannot be generic: they need one schema");
+            // Who uses them has made no further mistake.
+            generics.make_where_clause().predicates.push(syn::parse_quote! {
+                Self: ::synapse_sdk::__private::serde::de::DeserializeOwned
+                    + ::synapse_sdk::__private::schemars::JsonSchema
+                    + 'static
+            });
+        }
+        let (impl_generics, type_generics, wheres) = generics.split_for_impl();
+        let marker = (kind == Kind::Params)
+            .then(|| quote!(impl #impl_generics ::synapse_sdk::Params for #ident #type_generics #wheres {}));
+        quote! {
+            #[doc(hidden)]
+            #[allow(clippy::unnecessary_literal_bound, reason = "defaults are written by the author")]
+            impl #impl_generics #ident #type_generics #wheres { #defaults }
+            #marker
+        }
+    }
+}
+
+/// Asks of a field's type what the derives will ask, in words an author knows.
+fn field_check(field: &Field) -> Option<TokenStream> {
+    let told_how =
+        |attribute: &Attribute| ["serde", "schemars"].iter().any(|name| attribute.path().is_ident(name));
+    if field.attrs.iter().any(told_how) {
+        return None;
+    }
+    let ty = &field.ty;
+    Some(quote_spanned!(ty.span()=> ::synapse_sdk::__private::field::<#ty>();))
 }
 
 /// The derives, without those the author wrote.
@@ -148,6 +177,7 @@ fn has_flatten(field: &Field) -> bool {
 /// What `#[param(…)]` on a field becomes.
 #[derive(Default)]
 struct FieldArgs {
+    seen: Vec<String>,
     attributes: Vec<TokenStream>,
     default: Option<Default>,
 }
@@ -162,7 +192,8 @@ enum Default {
 fn expand_field(owner: &Ident, field: &mut Field, sink: &mut Sink) -> TokenStream {
     let mut args = FieldArgs::default();
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("param")) {
-        sink.take(attribute.parse_nested_meta(|meta| args.key(&meta)));
+        let parsed = attribute.parse_nested_meta(|meta| or_skip(args.key(&meta, sink), &meta, sink));
+        sink.take(parsed);
     }
     field.attrs.retain(|attribute| !attribute.path().is_ident("param"));
     let mut function = TokenStream::new();
@@ -170,8 +201,8 @@ fn expand_field(owner: &Ident, field: &mut Field, sink: &mut Sink) -> TokenStrea
         None => {}
         Some(Default::OfType) => args.attributes.push(quote!(serde(default))),
         Some(Default::Value(value)) => {
-            let field_name = field.ident.as_ref().map_or_else(|| "field".to_owned(), ToString::to_string);
-            let field_name = field_name.trim_start_matches("r#");
+            let field_name =
+                field.ident.as_ref().map_or_else(|| "field".to_owned(), |name| name.unraw().to_string());
             let name = format_ident!("__default_{field_name}");
             let path = format!("{owner}::{name}");
             let (ty, value) = (&field.ty, default_value(&value));
@@ -194,8 +225,8 @@ fn default_value(value: &Expr) -> TokenStream {
 }
 
 impl FieldArgs {
-    fn key(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
-        let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
+    fn key(&mut self, meta: &ParseNestedMeta<'_>, sink: &mut Sink) -> syn::Result<()> {
+        let key = key_of(meta);
         match key.as_str() {
             "default" => self.set_default(meta),
             "ge" => self.extend("minimum", meta),
@@ -203,15 +234,24 @@ impl FieldArgs {
             "le" => self.extend("maximum", meta),
             "lt" => self.extend("exclusiveMaximum", meta),
             "multiple_of" => self.extend("multipleOf", meta),
-            "length" => self.range(meta, "minLength", "maxLength"),
-            "items" => self.range(meta, "minItems", "maxItems"),
+            "length" => self.range(meta, "minLength", "maxLength", sink),
+            "items" => self.range(meta, "minItems", "maxItems", sink),
             "rename" => self.rename(meta, "rename"),
             "alias" => self.rename(meta, "alias"),
             _ => Err(meta.error(format!("no such key{}", known(&key, KEYS)))),
         }
     }
 
+    fn once(&mut self, keyword: &str, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+        if self.seen.iter().any(|seen| seen == keyword) {
+            return Err(twice(meta));
+        }
+        self.seen.push(keyword.to_owned());
+        Ok(())
+    }
+
     fn set_default(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+        self.once("default", meta)?;
         self.default = Some(match meta.input.peek(Token![=]) {
             true => Default::Value(Box::new(meta.value()?.parse()?)),
             false => Default::OfType,
@@ -220,21 +260,35 @@ impl FieldArgs {
     }
 
     fn extend(&mut self, keyword: &str, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+        self.once(keyword, meta)?;
         let bound: Expr = meta.value()?.parse()?;
         self.attributes.push(quote!(schemars(extend(#keyword = #bound))));
         Ok(())
     }
 
-    fn range(&mut self, meta: &ParseNestedMeta<'_>, min: &str, max: &str) -> syn::Result<()> {
-        meta.parse_nested_meta(|bound| match bound.path.get_ident().map(ToString::to_string).as_deref() {
-            Some("min") => self.extend(min, &bound),
-            Some("max") => self.extend(max, &bound),
-            _ => Err(bound.error("expected `min = …` or `max = …`")),
+    fn range(
+        &mut self,
+        meta: &ParseNestedMeta<'_>,
+        min: &str,
+        max: &str,
+        sink: &mut Sink,
+    ) -> syn::Result<()> {
+        meta.parse_nested_meta(|bound| {
+            let read = match key_of(&bound).as_str() {
+                "min" => self.extend(min, &bound),
+                "max" => self.extend(max, &bound),
+                _ => Err(bound.error("expected `min = …` or `max = …`")),
+            };
+            or_skip(read, &bound, sink)
         })
     }
 
+    /// A field has one name; it may have several aliases.
     fn rename(&mut self, meta: &ParseNestedMeta<'_>, key: &str) -> syn::Result<()> {
-        let name: LitStr = meta.value()?.parse()?;
+        if key == "rename" {
+            self.once(key, meta)?;
+        }
+        let name = text(meta)?;
         let key = format_ident!("{key}");
         self.attributes.push(quote!(serde(#key = #name)));
         Ok(())

@@ -52,6 +52,26 @@ pub struct ActionFacts {
     pub strict_result: bool,
 }
 
+impl ActionFacts {
+    /// Not public: stands for an action whose declaration has mistakes.
+    #[doc(hidden)]
+    pub const fn unknown(name: &'static str) -> Self {
+        Self {
+            name,
+            item: name,
+            module: "",
+            description: "",
+            category: None,
+            method: None,
+            input: None,
+            output: None,
+            exclusive: false,
+            declared_result: None,
+            strict_result: false,
+        }
+    }
+}
+
 /// The facts of an action, and how its object is made. Implemented by
 /// `#[action]` and `#[derive(Action)]`.
 #[diagnostic::on_unimplemented(
@@ -59,7 +79,7 @@ pub struct ActionFacts {
     label = "not an action",
     note = "write `#[derive(Action)]` on the type, or `#[action]` on the function"
 )]
-pub trait ActionMeta: Sized + Send + Sync + 'static {
+pub trait ActionMeta: Sized + 'static {
     /// What is known of it.
     const FACTS: &'static ActionFacts;
 
@@ -141,6 +161,7 @@ pub trait AsyncAction: ActionMeta {
     fn execute(&self, params: Self::Params, ctx: &Context) -> impl Future<Output = Result<Self::Output>>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<A: AsyncAction> Action for A {
     type Params = A::Params;
     type Output = A::Output;
@@ -181,7 +202,20 @@ impl Params for Value {}
 )]
 pub trait ActionResult: Serialize + JsonSchema + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + JsonSchema + 'static> ActionResult for T {}
+
+/// What the body of an action may fail with.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an action's error",
+    label = "not an error type",
+    note = "return `synapse_sdk::Result`, or an error that implements `std::error::Error`; \
+            a text becomes one by `ExecutionError::new(text)`"
+)]
+pub trait ActionError: Into<PluginError> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<PluginError>> ActionError for E {}
 
 /// What the body of an action may return: a `Result` whose error converts.
 #[diagnostic::on_unimplemented(
@@ -200,7 +234,7 @@ pub trait ActionReturn {
     fn into_result(self) -> Result<Self::Output>;
 }
 
-impl<T, E: Into<PluginError>> ActionReturn for std::result::Result<T, E> {
+impl<T: ActionResult, E: ActionError> ActionReturn for std::result::Result<T, E> {
     type Output = T;
 
     fn into_result(self) -> Result<T> {
@@ -211,11 +245,14 @@ impl<T, E: Into<PluginError>> ActionReturn for std::result::Result<T, E> {
 /// An action's object, its type erased.
 pub struct Instance(Box<dyn Any + Send + Sync>);
 
+/// A call with the types erased: params as JSON in, the result as JSON out.
+type Call = fn(&ActionDef, &Instance, &[u8], Check, &Context) -> Result<Vec<u8>>;
+
 /// An entry of the run table.
 pub struct ActionDef {
     facts: &'static ActionFacts,
     make: fn(&Context) -> Result<Instance>,
-    call: fn(&ActionDef, &Instance, &[u8], Check, &Context) -> Result<Vec<u8>>,
+    call: Call,
     params_schema: fn() -> Value,
     result_schema: fn() -> Value,
     /// Whether a result was declared that the body's type does not ensure.
@@ -235,7 +272,7 @@ pub enum Check {
 
 impl ActionDef {
     /// The entry of an action.
-    pub const fn of<A: Action>() -> Self {
+    pub const fn of<A: Action + Send + Sync>() -> Self {
         Self {
             facts: A::FACTS,
             make: make_erased::<A>,
@@ -334,7 +371,7 @@ impl ActionDef {
     }
 }
 
-fn make_erased<A: Action>(ctx: &Context) -> Result<Instance> {
+fn make_erased<A: Action + Send + Sync>(ctx: &Context) -> Result<Instance> {
     Ok(Instance(Box::new(A::make(ctx)?)))
 }
 
@@ -389,6 +426,48 @@ fn checked_document(params: &[u8], schema: &Schema, action: &str) -> Result<Valu
     }
     canonical(&mut document);
     Ok(document)
+}
+
+/// Not public: the type of an action's params, and the one its attribute names.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the attribute says `params = {Self}`, but the action takes `{Taken}`",
+    label = "not what the action takes",
+    note = "leave `params = …` out: the type follows from the code"
+)]
+pub trait SameAs<Taken> {}
+
+impl<T> SameAs<T> for T {}
+
+/// Not public: what a field of params or results has to be.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of params or of a result",
+    label = "cannot be read from JSON, or has no schema",
+    note = "write `#[params]` on it as well; for a type of another crate see the attributes of serde and schemars"
+)]
+pub trait ParamField {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + Serialize + JsonSchema> ParamField for T {}
+
+/// Not public: asks whether a type can be a field.
+#[doc(hidden)]
+pub const fn field<T: ParamField>() {}
+
+/// Not public: an action as `export_plugin!` lists it.
+#[doc(hidden)]
+pub struct Listed {
+    /// What is known of it.
+    pub facts: &'static ActionFacts,
+    /// Its entry: naming it keeps it from being dropped by the linker.
+    pub def: fn() -> &'static ActionDef,
+}
+
+/// Not public: the entry of an action in the list.
+#[doc(hidden)]
+pub const fn listed<A: ActionMeta>() -> Listed {
+    Listed { facts: A::FACTS, def: A::def }
 }
 
 /// What the macros register.

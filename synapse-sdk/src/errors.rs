@@ -313,7 +313,11 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for PluginError {
         let mut plugin_error = Self::new(ErrorKind::Execution, error.to_string());
         let mut cause = error.source();
         while let Some(error) = cause {
-            plugin_error.0.source.push(error.to_string());
+            let text = error.to_string();
+            // Many errors print their source as part of their own text.
+            if !plugin_error.to_string().ends_with(&text) {
+                plugin_error.0.source.push(text);
+            }
             cause = error.source();
         }
         plugin_error

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// How a message is meant.
@@ -276,8 +277,13 @@ struct Content<'a> {
     content: &'a str,
 }
 
-/// Data comes from plugins, so text that is not JSON after all is carried as a string.
+/// Data comes from plugins, so text that is not JSON after all is carried as a
+/// string, and JSON on several lines is put on one: an event is a line.
 fn serialize_json_text<M: SerializeMap>(map: &mut M, text: &str) -> Result<(), M::Error> {
+    if text.contains(['\n', '\r']) {
+        let value: Value = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
+        return map.serialize_entry("data", &value);
+    }
     match serde_json::from_str::<&RawValue>(text) {
         Ok(raw) => map.serialize_entry("data", raw),
         Err(_) => map.serialize_entry("data", text),
@@ -359,6 +365,13 @@ mod tests {
     #[test]
     fn data_that_is_not_json_is_kept_as_text() {
         assert_eq!(at_noon(EventBody::Metrics { values: "{oops".into() })["data"], json!("{oops"));
+    }
+
+    #[test]
+    fn an_event_is_one_line() {
+        let event = Event::now(None, EventBody::Metrics { values: "{\n  \"loss\": 0.5\n}".into() });
+        let line = serde_json::to_string(&event).unwrap();
+        assert!(line.ends_with(r#""data":{"loss":0.5}}"#), "{line}");
     }
 
     #[test]

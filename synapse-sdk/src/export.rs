@@ -19,37 +19,53 @@
 #[macro_export]
 macro_rules! export_plugin {
     ($($action:path),* $(,)?) => {
+        // On the outer item, because an item's own `allow` comes too late for its `cfg`.
         #[allow(unexpected_cfgs)]
-        #[cfg(not(any(test, feature = "static")))]
         const _: () = {
-            use $crate::abi::identity::{self, Blob, Package};
+            // Nothing is imported here: an action may have any name.
+            #[cfg(not(any(test, feature = "static")))]
+            const _: () = {
+                const PACKAGE: $crate::abi::identity::Package = $crate::abi::identity::Package {
+                    name: ::core::env!("CARGO_PKG_NAME"),
+                    version: ::core::env!("CARGO_PKG_VERSION"),
+                };
+                const LISTED: &[$crate::__private::Listed] = &[$($crate::__private::listed::<$action>()),*];
+                const CONFIG: &[u8] = ::core::include_bytes!(::core::concat!(
+                    ::core::env!("CARGO_MANIFEST_DIR"),
+                    "/config.yaml"
+                ));
+                const _: () = ::core::assert!(
+                    $crate::abi::identity::distinct(LISTED),
+                    ::core::concat!("two of these actions have one name: ", ::core::stringify!($($action),*)),
+                );
 
-            const PACKAGE: Package = Package { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
-            const FACTS: &[&$crate::action::ActionFacts] = &[$(<$action as $crate::ActionMeta>::FACTS),*];
-            const CONFIG: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/config.yaml"));
-            const LISTED: &[fn() -> &'static $crate::action::ActionDef] =
-                &[$(<$action as $crate::ActionMeta>::def),*];
-            const _: () = identity::assert_distinct(FACTS);
+                #[unsafe(no_mangle)]
+                #[unsafe(link_section = ".synapse")]
+                pub static SYNAPSE_PLUGIN_V1: $crate::abi::identity::Blob<
+                    { $crate::abi::identity::json_len(&PACKAGE, LISTED) },
+                    { CONFIG.len() },
+                > = $crate::abi::identity::Blob::new(
+                    $crate::abi::identity::flags(
+                        ::core::cfg!(panic = "unwind"),
+                        !LISTED.is_empty(),
+                        ::core::cfg!(debug_assertions),
+                    ),
+                    &PACKAGE,
+                    LISTED,
+                    CONFIG,
+                );
 
-            #[unsafe(no_mangle)]
-            #[unsafe(link_section = ".synapse")]
-            pub static SYNAPSE_PLUGIN_V1: Blob<{ identity::json_len(&PACKAGE, FACTS) }, { CONFIG.len() }> = Blob::new(
-                identity::flags(cfg!(panic = "unwind"), !LISTED.is_empty(), cfg!(debug_assertions)),
-                &PACKAGE,
-                FACTS,
-                *include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/config.yaml")),
-            );
-
-            /// # Safety
-            /// Called by a host, by the rules of the plugin interface.
-            #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn synapse_plugin_init_v1(
-                host: *const $crate::abi::layout::SynHost,
-                out: *mut *const $crate::abi::layout::SynPlugin,
-            ) -> i32 {
-                // SAFETY: the host keeps the rules of the interface.
-                unsafe { $crate::abi::plugin_side::init(host, out, LISTED) }
-            }
+                /// # Safety
+                /// Called by a host, by the rules of the plugin interface.
+                #[unsafe(no_mangle)]
+                pub unsafe extern "C" fn synapse_plugin_init_v1(
+                    host: *const $crate::abi::layout::SynHost,
+                    out: *mut *const $crate::abi::layout::SynPlugin,
+                ) -> i32 {
+                    // SAFETY: the host keeps the rules of the interface.
+                    unsafe { $crate::abi::plugin_side::init(host, out, LISTED) }
+                }
+            };
         };
     };
 }

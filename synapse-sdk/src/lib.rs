@@ -91,9 +91,11 @@ pub mod prelude {
 /// Not public: what generated code names.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::action::{ActionDef, ActionFacts, ActionMeta, ActionReturn, Registration};
+    pub use crate::action::{
+        ActionDef, ActionFacts, ActionMeta, ActionReturn, Listed, Registration, SameAs, field, listed,
+    };
     pub use crate::async_body::block_on as run_async;
-    pub use crate::setup::DefaultSetup;
+    pub use crate::setup::{DefaultSetup, SetupReturn};
     pub use inventory;
     pub use schemars;
     pub use serde;

@@ -142,7 +142,12 @@ impl LocalExecutor {
 
     /// A context for calling an action's function directly.
     pub fn context(&self) -> Context {
-        Context::new(Arc::new(self.recorder()))
+        Context::new(self.services())
+    }
+
+    /// What a context made by this executor is over.
+    pub fn services(&self) -> Arc<dyn Services> {
+        Arc::new(self.recorder())
     }
 
     fn recorder(&self) -> Recorder {

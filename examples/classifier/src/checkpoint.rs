@@ -1,18 +1,23 @@
-//! The model file: safetensors that need nothing beside them, to predict with
-//! and to go on training from.
+//! What is kept of a training, and its bytes: safetensors that need nothing
+//! beside them, to predict with and to go on training from.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use ndarray::Array2;
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Result},
     model::Model,
-    training::{Adam, Settings},
+    training::Settings,
 };
+
+/// Counted up when older code could no longer read the file. One key holds all
+/// metadata: with more, their order, and so the bytes of the file, would change
+/// from run to run.
+const METADATA: &str = "logistic-classifier-1";
+const WEIGHTS: &str = "weights";
+/// The squares of larger weights would overflow, and the solver never end.
+const TOO_LARGE: f64 = 1e100;
 
 /// A model with all it takes to continue its training.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,59 +28,92 @@ pub struct Checkpoint {
     pub settings: Settings,
     /// Epochs finished.
     pub epochs: u64,
-    pub(crate) adam: Adam,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    class_names: Vec<String>,
+    settings: Settings,
+    epochs: u64,
 }
 
 impl Checkpoint {
-    /// Writes the file at once or not at all: a reader never sees a half.
-    /// The same training gives the same bytes.
+    /// The content of a model file. The same training gives the same bytes.
     ///
     /// # Errors
-    /// [`Error::Io`] if the folder is missing or cannot be written to.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        let bytes = self.to_bytes()?;
-        let temporary = temporary_beside(path);
-        let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-        written.map_err(|source| {
-            // Best effort: the error that matters is the one being returned.
-            let _ = fs::remove_file(&temporary);
-            Error::Io {
-                doing: "cannot write",
-                path: path.to_owned(),
-                source,
-            }
-        })
+    /// [`Error::Checkpoint`] if a number in it has no place in the format.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let metadata = Metadata {
+            class_names: self.model.class_names.clone(),
+            settings: self.settings.clone(),
+            epochs: self.epochs,
+        };
+        let metadata = serde_json::to_string(&metadata).map_err(unusable)?;
+        let weights = &self.model.weights;
+        let bytes: Vec<u8> = weights.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let tensor = TensorView::new(Dtype::F64, weights.shape().to_vec(), &bytes);
+        let tensors = [(WEIGHTS, tensor.map_err(unusable)?)];
+        let metadata = [(METADATA.to_owned(), metadata)].into();
+        safetensors::serialize(tensors, Some(metadata)).map_err(unusable)
     }
 
-    /// Reads what [`save`](Self::save) wrote.
+    /// Reads what [`to_bytes`](Self::to_bytes) gave.
     ///
     /// # Errors
-    /// [`Error::Io`] if there is no readable file, [`Error::Checkpoint`] if it
-    /// is damaged, of another program, format or architecture.
-    pub fn load(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|source| Error::Io {
-            doing: "cannot read",
-            path: path.to_owned(),
-            source,
+    /// [`Error::Checkpoint`] if they are damaged or of another program or format.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| {
+            unusable(format!(
+                "damaged, cut short or no safetensors file ({error}); train again or restore it"
+            ))
         })?;
-        Self::from_bytes(&bytes).map_err(|error| match error {
-            Error::Checkpoint { problem, .. } => Error::Checkpoint {
-                path: Some(path.to_owned()),
-                problem,
+        let metadata = read_metadata(bytes)?;
+        metadata.settings.check().map_err(unusable)?;
+        Ok(Self {
+            model: Model {
+                weights: read_weights(&tensors, metadata.class_names.len())?,
+                class_names: metadata.class_names,
             },
-            other => other,
+            settings: metadata.settings,
+            epochs: metadata.epochs,
         })
     }
 }
 
-/// In the same folder, since a rename is only atomic within a file system;
-/// unique, since two trainings may save to one path.
-fn temporary_beside(path: &Path) -> PathBuf {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}-{unique}.tmp", process::id()));
-    name.into()
+fn read_metadata(bytes: &[u8]) -> Result<Metadata> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(unusable)?;
+    let entries = header.metadata().as_ref();
+    let json = entries.and_then(|entries| entries.get(METADATA));
+    let json = json.ok_or_else(|| {
+        unusable(format!("no metadata `{METADATA}`, so of another program or version; train again"))
+    })?;
+    serde_json::from_str(json).map_err(|error| unusable(format!("metadata `{METADATA}`: {error}")))
+}
+
+fn read_weights(tensors: &SafeTensors<'_>, classes: usize) -> Result<Array2<f64>> {
+    let wrong = |problem: String| unusable(format!("tensor `{WEIGHTS}` {problem}"));
+    let tensor = tensors.tensor(WEIGHTS).map_err(|_| wrong("is missing".to_owned()))?;
+    let (rows, columns) = match (tensor.dtype(), tensor.shape()) {
+        // The last row is the intercept, the others are for one feature each.
+        (Dtype::F64, &[rows, columns]) if rows > 1 && columns > 0 && columns == classes => (rows, columns),
+        (dtype, shape) => {
+            return Err(wrong(format!(
+                "is {dtype:?} {shape:?}, expected F64 [features + 1, {classes} classes]"
+            )));
+        }
+    };
+    let (numbers, _) = tensor.data().as_chunks::<8>();
+    let weights = numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+    let weights = Array2::from_shape_vec((rows, columns), weights);
+    let weights = weights.map_err(|error| wrong(error.to_string()))?;
+    if let Some(weight) = weights.iter().find(|w| w.is_nan() || w.abs() > TOO_LARGE) {
+        return Err(wrong(format!("has a value no training gives: {weight}")));
+    }
+    Ok(weights)
+}
+
+fn unusable(problem: impl ToString) -> Error {
+    Error::Checkpoint(problem.to_string())
 }
 
 #[cfg(test)]
@@ -83,114 +121,77 @@ mod tests {
     use super::*;
     use crate::{data::Dataset, training::Trainer};
 
-    fn trainer() -> (Trainer, Dataset) {
-        let splits = Dataset::digits()
-            .and_then(|digits| digits.split(1))
-            .expect("split");
+    fn checkpoint(train: &Dataset) -> Checkpoint {
         let settings = Settings {
-            hidden: 4,
+            // A number that a careless JSON parser reads as its neighbour.
+            alpha: 0.9350901549855263,
+            iterations: 1,
             seed: 1,
-            ..Settings::default()
         };
-        let mut trainer = Trainer::new(&splits.train, settings).expect("trainer");
+        let mut trainer = Trainer::new(train, settings).expect("trainer");
         trainer.epoch().expect("epoch");
-        (trainer, splits.test)
+        trainer.checkpoint().clone()
+    }
+
+    fn train() -> Dataset {
+        Dataset::digits().expect("digits").split(1).train
+    }
+
+    fn problem(bytes: &[u8]) -> String {
+        let error = Checkpoint::from_bytes(bytes).expect_err("must be refused");
+        error.to_string()
     }
 
     #[test]
-    fn a_saved_model_predicts_and_evaluates_as_before() {
-        let (trainer, test) = trainer();
-        let folder = tempfile::tempdir().expect("folder");
-        let path = folder.path().join("model.safetensors");
-        trainer.checkpoint().save(&path).expect("save");
-        let loaded = Checkpoint::load(&path).expect("load");
-        assert_eq!(&loaded, trainer.checkpoint());
-        assert_eq!(loaded.epochs, 1);
-
-        let before = &trainer.checkpoint().model;
-        let rows: Vec<Vec<f32>> = test
-            .features()
-            .rows()
-            .into_iter()
-            .map(|r| r.to_vec())
-            .collect();
-        assert_eq!(
-            loaded.model.predict(&rows).expect("predict"),
-            before.predict(&rows).expect("predict")
-        );
-        assert_eq!(
-            loaded.model.evaluate(&test).expect("evaluate"),
-            before.evaluate(&test).expect("evaluate")
-        );
+    fn what_was_written_is_read_to_the_last_digit() {
+        let written = checkpoint(&train());
+        let bytes = written.to_bytes().expect("bytes");
+        let read = Checkpoint::from_bytes(&bytes).expect("read");
+        assert_eq!(read, written);
+        assert_eq!(read.to_bytes().expect("bytes"), bytes);
     }
 
     #[test]
-    fn saving_replaces_the_file_and_leaves_nothing_else() {
-        let (mut trainer, _) = trainer();
-        let folder = tempfile::tempdir().expect("folder");
-        let path = folder.path().join("model.safetensors");
-        trainer.checkpoint().save(&path).expect("save");
-        trainer.epoch().expect("epoch");
-        trainer.checkpoint().save(&path).expect("save again");
-        assert_eq!(Checkpoint::load(&path).expect("load").epochs, 2);
-        assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1);
+    fn a_file_cut_short_anywhere_is_refused() {
+        let bytes = checkpoint(&train()).to_bytes().expect("bytes");
+        for length in (0..bytes.len()).step_by(7) {
+            let problem = problem(&bytes[..length]);
+            assert!(problem.contains("cut short"), "{length}: {problem}");
+        }
     }
 
     #[test]
-    fn who_reads_while_it_is_replaced_gets_the_old_file_whole() {
-        let (mut trainer, _) = trainer();
-        let folder = tempfile::tempdir().expect("folder");
-        let path = folder.path().join("model.safetensors");
-        trainer.checkpoint().save(&path).expect("save");
-        let mut reader = fs::File::open(&path).expect("open");
-        trainer.epoch().expect("epoch");
-        trainer.checkpoint().save(&path).expect("save again");
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut reader, &mut bytes).expect("read");
-        assert_eq!(Checkpoint::from_bytes(&bytes).expect("whole").epochs, 1);
+    fn a_file_of_another_program_is_refused() {
+        let data = 1f64.to_le_bytes();
+        let tensor = TensorView::new(Dtype::F64, vec![1, 1], &data).expect("tensor");
+        let bytes = safetensors::serialize([(WEIGHTS, tensor)], None).expect("bytes");
+        assert!(problem(&bytes).contains("of another program"));
     }
 
     #[test]
-    fn a_failed_save_names_the_file_and_leaves_nothing() {
-        let (trainer, _) = trainer();
-        let folder = tempfile::tempdir().expect("folder");
-        let missing = folder.path().join("no/model.safetensors");
-        let error = trainer.checkpoint().save(&missing).expect_err("no folder");
-        assert!(
-            error.to_string().contains("no/model.safetensors"),
-            "{error}"
-        );
+    fn weights_that_do_not_fit_or_are_beyond_computing_are_refused() {
+        let good = checkpoint(&train());
+        let mut fewer_classes = good.clone();
+        fewer_classes.model.class_names.pop();
+        let problem_of = |wrong: Checkpoint| problem(&wrong.to_bytes().expect("bytes"));
+        let text = problem_of(fewer_classes);
+        assert!(text.contains("is F64 [65, 10], expected"), "{text}");
 
-        // The rename fails, after the temporary file was written.
-        let taken = folder.path().join("taken");
-        fs::create_dir(&taken).expect("folder");
-        trainer
-            .checkpoint()
-            .save(&taken)
-            .expect_err("a folder is in the way");
-        assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1);
+        for weight in [f64::NAN, f64::NEG_INFINITY, 1e200] {
+            let mut broken = good.clone();
+            broken.model.weights[(3, 3)] = weight;
+            let text = problem_of(broken);
+            assert!(text.contains("`weights` has a value"), "{text}");
+        }
     }
 
     #[test]
-    fn a_missing_file_is_named() {
-        let error = Checkpoint::load(Path::new("no/such.safetensors")).expect_err("missing");
-        assert!(
-            error
-                .to_string()
-                .starts_with("cannot read no/such.safetensors"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_damaged_file_is_named() {
-        let folder = tempfile::tempdir().expect("folder");
-        let path = folder.path().join("model.safetensors");
-        fs::write(&path, b"hello, world").expect("write");
-        let error = Checkpoint::load(&path).expect_err("text").to_string();
-        assert!(
-            error.contains("model.safetensors is not a usable model"),
-            "{error}"
-        );
+    fn a_model_for_other_rows_cannot_go_on() {
+        let train = train();
+        let mut smaller = checkpoint(&train);
+        smaller.model.weights = Array2::zeros((10, 10));
+        let loaded = Checkpoint::from_bytes(&smaller.to_bytes().expect("bytes")).expect("loads");
+        let error = Trainer::resume(loaded, &train).expect_err("other width").to_string();
+        assert!(error.contains("takes 9 features, the rows have 64"), "{error}");
     }
 }

@@ -1,28 +1,25 @@
 //! Labelled rows: the digits data set, and its split into parts.
 
 use fastrand::Rng;
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, Axis, Ix1};
 
 use crate::error::{Error, Result};
 
-/// Share of each class held back for watching the training.
-const VALIDATION_SHARE: f64 = 0.15;
-/// Share of each class held back for the final verdict.
-const TEST_SHARE: f64 = 0.15;
+/// Share of each class that is held back twice: once for watching the
+/// training, once for the final verdict.
+const HELD_BACK: f64 = 0.15;
 
-/// Labelled rows, checked: at least one row, one label per row, every label a
-/// class, every value finite.
+/// Labelled rows, with a name for each class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
-    features: Array2<f32>,
-    labels: Vec<usize>,
-    class_names: Vec<String>,
+    pub(crate) rows: linfa::Dataset<f64, usize, Ix1>,
+    pub(crate) class_names: Vec<String>,
 }
 
 /// Three parts of a data set that share no row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Splits {
-    /// What the model learns from, and its scaling.
+    /// What the model learns from.
     pub train: Dataset,
     /// What progress is measured on while it learns.
     pub validation: Dataset,
@@ -30,75 +27,34 @@ pub struct Splits {
     pub test: Dataset,
 }
 
-/// Row numbers of the three parts.
-#[derive(Debug, Default)]
-struct Partition {
-    train: Vec<usize>,
-    validation: Vec<usize>,
-    test: Vec<usize>,
-}
-
 impl Dataset {
-    /// Joins rows with their labels; a label is an index into `class_names`.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if there is no row, counts differ, a label names no
-    /// class or a value is not finite.
-    pub fn new(
-        features: Array2<f32>,
-        labels: Vec<usize>,
-        class_names: Vec<String>,
-    ) -> Result<Self> {
-        if labels.is_empty() || labels.len() != features.nrows() {
-            return Err(Error::Data(format!(
-                "{} rows with {} labels; give at least one row and one label for each",
-                features.nrows(),
-                labels.len()
-            )));
-        }
-        if let Some(row) = labels.iter().position(|&l| l >= class_names.len()) {
-            return Err(Error::Data(format!(
-                "row {row} has label {}, there are {} classes",
-                labels[row],
-                class_names.len()
-            )));
-        }
-        if let Some(((row, column), value)) = features.indexed_iter().find(|(_, v)| !v.is_finite())
-        {
-            return Err(Error::Data(format!(
-                "row {row}, column {column}: {value} is not a finite number"
-            )));
-        }
-        Ok(Self {
-            features,
-            labels,
-            class_names,
-        })
-    }
-
-    /// 1797 handwritten digits of 8 × 8 pixels from 0 to 16, with the digit
-    /// each one shows. They are part of the binary.
+    /// 1797 handwritten digits of 8 × 8 pixels from 0 (blank) to 1 (full ink),
+    /// with the digit each one shows. They are part of the binary.
     ///
     /// # Errors
     /// [`Error::Data`] if the library ships something else.
     pub fn digits() -> Result<Self> {
         let raw = smartcore::dataset::digits::load_dataset();
-        let features = Array2::from_shape_vec((raw.num_samples, raw.num_features), raw.data)
+        // The solver works best on values of about 1; these go up to 16.
+        let pixels = raw.data.iter().map(|&ink| f64::from(ink) / 16.0).collect();
+        let features = Array2::from_shape_vec((raw.num_samples, raw.num_features), pixels)
             .map_err(|error| Error::Data(format!("digits: {error}")))?;
-        let labels = raw.target.iter().map(|&digit| digit as usize).collect();
-        // The names the library gives for this set belong to another one.
-        let class_names = (0..10).map(|digit| digit.to_string()).collect();
-        Self::new(features, labels, class_names)
+        let labels: Array1<usize> = raw.target.iter().map(|&digit| digit as usize).collect();
+        Ok(Self {
+            rows: linfa::Dataset::new(features, labels),
+            // The names the library gives for this set belong to another one.
+            class_names: (0..10).map(|digit| digit.to_string()).collect(),
+        })
     }
 
     /// One row of values for each label.
-    pub fn features(&self) -> &Array2<f32> {
-        &self.features
+    pub fn features(&self) -> &Array2<f64> {
+        self.rows.records()
     }
 
     /// The class of each row, an index into [`class_names`](Self::class_names).
-    pub fn labels(&self) -> &[usize] {
-        &self.labels
+    pub fn labels(&self) -> &Array1<usize> {
+        self.rows.targets()
     }
 
     /// The name of each class.
@@ -106,82 +62,38 @@ impl Dataset {
         &self.class_names
     }
 
-    /// Number of values in a row.
-    pub fn n_features(&self) -> usize {
-        self.features.ncols()
-    }
-
     /// Splits into 70 % training, 15 % validation and 15 % test rows with the
     /// shares of the classes kept. The same seed gives the same parts, so a
     /// model must be judged on the split of the seed it was trained with.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if there are too few rows for three parts.
-    pub fn split(&self, seed: u64) -> Result<Splits> {
-        let partition = self.partition(seed);
-        Ok(Splits {
-            train: self.select("training", &partition.train)?,
-            validation: self.select("validation", &partition.validation)?,
-            test: self.select("test", &partition.test)?,
-        })
+    pub fn split(&self, seed: u64) -> Splits {
+        let [train, validation, test] = self.partition(seed).map(|rows| self.select(&rows));
+        Splits { train, validation, test }
     }
 
-    fn partition(&self, seed: u64) -> Partition {
-        let mut rng = Purpose::Split.rng(seed);
-        let mut partition = Partition::default();
+    /// Row numbers for training, validation and test.
+    fn partition(&self, seed: u64) -> [Vec<usize>; 3] {
+        let mut rng = Rng::with_seed(seed);
+        let [mut train, mut validation, mut test] = [vec![], vec![], vec![]];
         for class in 0..self.class_names.len() {
-            let mut rows: Vec<usize> = (0..self.labels.len())
-                .filter(|&row| self.labels[row] == class)
-                .collect();
+            let mut rows: Vec<usize> =
+                (0..self.labels().len()).filter(|&row| self.labels()[row] == class).collect();
             rng.shuffle(&mut rows);
-            let (validation, rest) = rows.split_at(share(rows.len(), VALIDATION_SHARE));
-            let (test, train) = rest.split_at(share(rows.len(), TEST_SHARE));
-            partition.validation.extend(validation);
-            partition.test.extend(test);
-            partition.train.extend(train);
+            let held_back = (rows.len() as f64 * HELD_BACK).round() as usize;
+            validation.extend(rows.drain(..held_back));
+            test.extend(rows.drain(..held_back));
+            train.extend(rows);
         }
-        partition
+        [train, validation, test]
     }
 
-    fn select(&self, part: &str, rows: &[usize]) -> Result<Self> {
-        if rows.is_empty() {
-            return Err(Error::Data(format!(
-                "the {} rows leave none for the {part} part; give more",
-                self.labels.len()
-            )));
+    fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            rows: linfa::Dataset::new(
+                self.features().select(Axis(0), rows),
+                self.labels().select(Axis(0), rows),
+            ),
+            class_names: self.class_names.clone(),
         }
-        Self::new(
-            self.features.select(Axis(0), rows),
-            rows.iter().map(|&row| self.labels[row]).collect(),
-            self.class_names.clone(),
-        )
-    }
-}
-
-fn share(rows: usize, share: f64) -> usize {
-    (rows as f64 * share).round() as usize
-}
-
-/// What random numbers are for. Each purpose has a stream of its own, so a
-/// resumed training draws what an uninterrupted one would have drawn.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Purpose {
-    Split,
-    Weights,
-    Shuffle { epoch: u64 },
-}
-
-impl Purpose {
-    pub(crate) fn rng(self, seed: u64) -> Rng {
-        let stream = match self {
-            Self::Split => u64::MAX,
-            Self::Weights => u64::MAX - 1,
-            Self::Shuffle { epoch } => epoch,
-        };
-        // Scrambled before and after: neighbouring seeds of a generator like
-        // this one can be the same sequence, shifted.
-        let scrambled = |seed| Rng::with_seed(seed).u64(..);
-        Rng::with_seed(scrambled(scrambled(seed) ^ stream))
     }
 }
 
@@ -191,8 +103,9 @@ mod tests {
 
     use super::*;
 
-    fn count(dataset: &Dataset, class: usize) -> usize {
-        dataset.labels().iter().filter(|&&l| l == class).count()
+    fn counts(dataset: &Dataset) -> Vec<usize> {
+        let count = |class| dataset.labels().iter().filter(|&&l| l == class).count();
+        (0..10).map(count).collect()
     }
 
     #[test]
@@ -200,30 +113,30 @@ mod tests {
         let digits = Dataset::digits().expect("digits");
         assert_eq!(digits.features().dim(), (1797, 64));
         assert_eq!(digits.class_names()[7], "7");
-        assert!(digits.features().iter().all(|v| (0.0..=16.0).contains(v)));
-        let counts: Vec<usize> = (0..10).map(|class| count(&digits, class)).collect();
-        assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
+        assert!(digits.features().iter().all(|v| (0.0..=1.0).contains(v)));
+        assert!(digits.features().iter().any(|&v| v == 1.0));
+        let expected = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180];
+        assert_eq!(counts(&digits), expected);
     }
 
     #[test]
     fn parts_share_no_row_and_lose_none() {
         let digits = Dataset::digits().expect("digits");
-        let parts = digits.partition(7);
-        let rows: Vec<usize> = [parts.train, parts.validation, parts.test].concat();
-        let distinct: BTreeSet<usize> = rows.iter().copied().collect();
+        let rows = digits.partition(7).concat();
         assert_eq!(rows.len(), 1797);
+        let distinct: BTreeSet<usize> = rows.into_iter().collect();
         assert_eq!(distinct, (0..1797).collect());
     }
 
     #[test]
     fn every_part_keeps_the_shares_of_the_classes() {
         let digits = Dataset::digits().expect("digits");
-        let splits = digits.split(7).expect("split");
-        for class in 0..10 {
-            let total = count(&digits, class) as f64;
-            for held_out in [&splits.validation, &splits.test] {
-                let share = count(held_out, class) as f64 / total;
-                assert!((share - 0.15).abs() < 0.01, "class {class}: {share}");
+        let totals = counts(&digits);
+        let splits = digits.split(7);
+        for held_back in [&splits.validation, &splits.test] {
+            for (rows, &total) in counts(held_back).into_iter().zip(&totals) {
+                let share = rows as f64 / total as f64;
+                assert!((share - 0.15).abs() < 0.01, "{share}");
             }
         }
     }
@@ -231,51 +144,7 @@ mod tests {
     #[test]
     fn the_seed_alone_decides_the_split() {
         let digits = Dataset::digits().expect("digits");
-        assert_eq!(
-            digits.split(7).expect("split"),
-            digits.split(7).expect("split")
-        );
-        assert_ne!(
-            digits.split(7).expect("split"),
-            digits.split(8).expect("split")
-        );
-    }
-
-    #[test]
-    fn every_purpose_and_epoch_draws_its_own_numbers() {
-        let purposes = [
-            Purpose::Split,
-            Purpose::Weights,
-            Purpose::Shuffle { epoch: 1 },
-            Purpose::Shuffle { epoch: 2 },
-        ];
-        let draws: BTreeSet<u64> = [0, 1]
-            .into_iter()
-            .flat_map(|seed| purposes.map(|purpose| purpose.rng(seed).u64(..)))
-            .collect();
-        assert_eq!(draws.len(), 8);
-    }
-
-    #[test]
-    fn rows_that_do_not_fit_are_refused() {
-        let names = vec!["a".to_owned(), "b".to_owned()];
-        let refused = |features, labels| {
-            Dataset::new(features, labels, names.clone())
-                .expect_err("must be refused")
-                .to_string()
-        };
-        assert!(refused(Array2::zeros((2, 3)), vec![0]).contains("2 rows with 1 labels"));
-        assert!(refused(Array2::zeros((0, 3)), vec![]).contains("at least one row"));
-        assert!(refused(Array2::zeros((2, 3)), vec![0, 2]).contains("row 1 has label 2"));
-        let mut broken = Array2::zeros((2, 3));
-        broken[(1, 2)] = f32::NAN;
-        assert!(refused(broken, vec![0, 1]).contains("row 1, column 2"));
-    }
-
-    #[test]
-    fn too_few_rows_to_split_are_refused() {
-        let one = Dataset::new(Array2::zeros((1, 1)), vec![0], vec!["a".to_owned()]);
-        let error = one.expect("one row").split(0).expect_err("no split");
-        assert!(error.to_string().contains("give more"), "{error}");
+        assert_eq!(digits.split(7), digits.split(7));
+        assert_ne!(digits.split(7), digits.split(8));
     }
 }

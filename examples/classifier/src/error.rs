@@ -1,27 +1,25 @@
 //! What can go wrong in data, model files and training.
 
-use std::{fmt, io, path::PathBuf};
+use std::path::PathBuf;
 
-/// An error of the classifier; its message says what to do next.
-#[derive(Debug)]
+/// An error of the classifier.
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file could not be read or written.
-    Io {
-        /// What was tried, as in "cannot read".
+    /// A model file could not be read or written.
+    #[error("cannot {doing} {path}: {source}", path = path.display())]
+    File {
+        /// What was tried: "load" or "save".
         doing: &'static str,
         /// The file it was tried on.
         path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
+        /// Why it failed: the system's answer, or [`Error::Checkpoint`].
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Bytes that are not a model this code can use.
-    Checkpoint {
-        /// The file they came from, if they came from one.
-        path: Option<PathBuf>,
-        /// What is wrong with them.
-        problem: String,
-    },
+    #[error("not a usable model: {0}")]
+    Checkpoint(String),
     /// A training setting outside its range.
+    #[error("setting `{field}`: {problem}")]
     Setting {
         /// The field of `Settings`.
         field: &'static str,
@@ -29,61 +27,25 @@ pub enum Error {
         problem: String,
     },
     /// Rows and labels that do not fit each other or the model.
+    #[error("data: {0}")]
     Data(String),
     /// A row given for prediction that the model cannot take.
+    #[error("row {row}: {problem}")]
     Row {
         /// Its index in the request, from 0.
         row: usize,
         /// What is wrong with it.
         problem: String,
     },
-    /// The loss of an epoch was infinite or not a number.
-    Diverged {
+    /// The solver gave up. What was learnt before is still of use.
+    #[error("training failed in epoch {epoch}: {source}; try a larger `alpha`")]
+    Training {
         /// The epoch, from 1.
         epoch: u64,
-        /// The learning rate it happened with.
-        learning_rate: f32,
+        /// The solver's reason.
+        source: linfa_logistic::error::Error,
     },
 }
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io {
-                doing,
-                path,
-                source,
-            } => write!(f, "{doing} {}: {source}", path.display()),
-            Self::Checkpoint {
-                path: Some(path),
-                problem,
-            } => write!(f, "{} is not a usable model: {problem}", path.display()),
-            Self::Checkpoint {
-                path: None,
-                problem,
-            } => write!(f, "not a usable model: {problem}"),
-            Self::Setting { field, problem } => write!(f, "setting `{field}`: {problem}"),
-            Self::Data(problem) => write!(f, "data: {problem}"),
-            Self::Row { row, problem } => write!(f, "row {row}: {problem}"),
-            Self::Diverged {
-                epoch,
-                learning_rate,
-            } => write!(
-                f,
-                "training diverged in epoch {epoch}; lower the learning rate (now {learning_rate})"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}

@@ -1,7 +1,9 @@
 //! How good predictions are on rows whose classes are known.
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 use serde::Serialize;
+
+use crate::model::most_likely;
 
 /// The verdict over a set of labelled rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -17,62 +19,30 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Compares class scores, one row of them per label, with the labels.
-    pub(crate) fn of(logits: &Array2<f32>, labels: &[usize]) -> Self {
-        let mut confusion = vec![vec![0; logits.ncols()]; logits.ncols()];
-        for (scores, &label) in logits.rows().into_iter().zip(labels) {
-            confusion[label][argmax(scores.iter().copied())] += 1;
+    /// Compares the log-probabilities of the classes, one row of them per
+    /// label, with the labels.
+    pub(crate) fn of(log_probabilities: &Array2<f64>, labels: &Array1<usize>) -> Self {
+        let classes = log_probabilities.ncols();
+        let mut confusion = vec![vec![0; classes]; classes];
+        let mut loss = 0.0;
+        for (row, &label) in log_probabilities.rows().into_iter().zip(labels) {
+            confusion[label][most_likely(row)] += 1;
+            loss -= row[label];
         }
-        let hits: usize = (0..confusion.len())
-            .map(|class| confusion[class][class])
-            .sum();
+        let hits: usize = (0..classes).map(|class| confusion[class][class]).sum();
+        let rows = labels.len() as f64;
         Self {
-            loss: cross_entropy(logits, labels),
-            accuracy: hits as f64 / labels.len() as f64,
-            class_accuracy: (0..confusion.len())
-                .map(|class| class_accuracy(&confusion, class))
-                .collect(),
+            loss: loss / rows,
+            accuracy: hits as f64 / rows,
+            class_accuracy: (0..classes).map(|c| hit_rate(&confusion[c], c)).collect(),
             confusion,
         }
     }
 }
 
-fn class_accuracy(confusion: &[Vec<usize>], class: usize) -> Option<f64> {
-    let rows: usize = confusion[class].iter().sum();
-    (rows > 0).then(|| confusion[class][class] as f64 / rows as f64)
-}
-
-/// Index of the largest score; the first one among equals.
-pub(crate) fn argmax(scores: impl Iterator<Item = f32>) -> usize {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (index, score) in scores.enumerate() {
-        if score > best.1 {
-            best = (index, score);
-        }
-    }
-    best.0
-}
-
-/// Mean cross-entropy of class scores, in nats.
-pub(crate) fn cross_entropy(logits: &Array2<f32>, labels: &[usize]) -> f64 {
-    let mut total = 0.0;
-    for (scores, &label) in logits.rows().into_iter().zip(labels) {
-        let top = scores.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-        let sum: f64 = scores.iter().map(|&s| f64::from(s - top).exp()).sum();
-        total += sum.ln() - f64::from(scores[label] - top);
-    }
-    total / labels.len() as f64
-}
-
-/// Class scores as probabilities that sum to 1 in each row.
-pub(crate) fn softmax(mut logits: Array2<f32>) -> Array2<f32> {
-    for mut scores in logits.rows_mut() {
-        let top = scores.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-        scores.mapv_inplace(|s| (s - top).exp());
-        let sum = scores.sum();
-        scores /= sum;
-    }
-    logits
+fn hit_rate(predicted: &[usize], class: usize) -> Option<f64> {
+    let rows: usize = predicted.iter().sum();
+    (rows > 0).then(|| predicted[class] as f64 / rows as f64)
 }
 
 #[cfg(test)]
@@ -83,26 +53,12 @@ mod tests {
 
     #[test]
     fn counts_by_true_and_predicted_class() {
-        let logits = array![[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [0.0, 3.0, 1.0]];
-        let evaluation = Evaluation::of(&logits, &[0, 1, 0]);
-        assert_eq!(
-            evaluation.confusion,
-            [vec![1, 1, 0], vec![0, 1, 0], vec![0, 0, 0]]
-        );
+        let answers = array![[-0.1, -3.0, -9.0], [-3.0, -0.1, -9.0], [-3.0, -0.1, -9.0]];
+        let evaluation = Evaluation::of(&answers, &array![0, 1, 0]);
+        let confusion = [vec![1, 1, 0], vec![0, 1, 0], vec![0, 0, 0]];
+        assert_eq!(evaluation.confusion, confusion);
         assert_eq!(evaluation.class_accuracy, [Some(0.5), Some(1.0), None]);
         assert_eq!(evaluation.accuracy, 2.0 / 3.0);
-    }
-
-    #[test]
-    fn loss_is_ln_of_the_class_count_when_nothing_is_known() {
-        let loss = cross_entropy(&Array2::zeros((5, 4)), &[0, 1, 2, 3, 0]);
-        assert!((loss - 4f64.ln()).abs() < 1e-9, "{loss}");
-    }
-
-    #[test]
-    fn large_scores_do_not_overflow() {
-        let logits = array![[1000.0, -1000.0]];
-        assert_eq!(softmax(logits.clone()), array![[1.0, 0.0]]);
-        assert_eq!(cross_entropy(&logits, &[1]), 2000.0);
+        assert!((evaluation.loss - 3.2 / 3.0).abs() < 1e-12, "{evaluation:?}");
     }
 }

@@ -33,6 +33,13 @@ struct Span {
     line_start: usize,
     column_start: usize,
     is_primary: bool,
+    /// Where the macro was used that the place is in.
+    expansion: Option<Box<Expansion>>,
+}
+
+#[derive(Deserialize)]
+struct Expansion {
+    span: Span,
 }
 
 pub(super) struct Diagnostics<'a> {
@@ -117,20 +124,31 @@ impl<'a> Diagnostics<'a> {
         let Some(span) = message.spans.iter().find(|span| span.is_primary) else {
             return text;
         };
+        let span = self.in_package(span, manifest).unwrap_or(span);
         let file = self.place(&span.file_name, manifest);
         let (line, column) = (span.line_start, span.column_start);
         format!("{}:{line}:{column}: {text}", file.display())
     }
 
-    /// The file as the user can open it. The compiler names files relative to
-    /// the workspace root, which is the package's folder or one above.
+    /// A place within somebody else's macro is of no use to the author: the
+    /// innermost place in the package that led to it is.
+    fn in_package<'s>(&self, span: &'s Span, manifest: &Path) -> Option<&'s Span> {
+        let used = |span: &'s Span| span.expansion.as_ref().map(|expansion| &expansion.span);
+        let mut places = std::iter::successors(Some(span), |span| used(span));
+        places.find(|span| Self::full_path(&span.file_name, manifest).starts_with(self.folder))
+    }
+
+    /// The compiler names files relative to the workspace root, which is the
+    /// package's folder or one above.
+    fn full_path(file: &str, manifest: &Path) -> PathBuf {
+        let folders = manifest.ancestors().skip(1);
+        let found = folders.map(|folder| folder.join(file)).find(|path| path.exists());
+        found.unwrap_or_else(|| file.into())
+    }
+
+    /// The file as the user can open it.
     fn place(&self, file: &str, manifest: &Path) -> PathBuf {
-        let full = manifest
-            .ancestors()
-            .skip(1)
-            .map(|folder| folder.join(file))
-            .find(|path| path.exists())
-            .unwrap_or_else(|| file.into());
+        let full = Self::full_path(file, manifest);
         match full.strip_prefix(self.folder) {
             Ok(inside) if self.named == Path::new(".") => inside.to_path_buf(),
             Ok(inside) => self.named.join(inside),

@@ -23,6 +23,7 @@ const SIGNALS: [(i32, &str); 5] = [
 static JSON: AtomicBool = AtomicBool::new(false);
 static RECORD: AtomicI32 = AtomicI32::new(-1);
 static HANDLING: AtomicBool = AtomicBool::new(false);
+static LEAVING: AtomicBool = AtomicBool::new(false);
 
 /// From now on a crash in an action is told, in JSON if asked, before the
 /// process ends with 128 + signal; so is an action that calls `exit`.
@@ -82,44 +83,51 @@ extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, context: *mut c
     exit_now(128 + signal);
 }
 
+/// The command is about to end by itself. An action that was given up may still
+/// be running; that is told already.
+pub(crate) fn leave() {
+    LEAVING.store(true, Ordering::Release);
+}
+
 /// `exit` called by an action: its code would pass for the command's own.
 extern "C" fn on_exit() {
+    if LEAVING.load(Ordering::Acquire) {
+        return;
+    }
     if Flight::now().is_some() && !HANDLING.swap(true, Ordering::AcqRel) {
         pause_milliseconds(100);
-        tell("exit", None);
+        tell("it called exit", None);
         exit_now(1);
     }
 }
 
-fn tell(name: &str, signal: Option<i32>) {
+fn tell(how: &str, signal: Option<i32>) {
+    let Some(flight) = Flight::now() else {
+        return print(&[b"\nerror: synapse was ended by: ", how.as_bytes(), b"\n"]);
+    };
     let mut digits = [0; 4];
-    let number = decimal(signal.unwrap_or_default().unsigned_abs(), &mut digits);
-    if let Some(flight) = Flight::now() {
-        if JSON.load(Ordering::Relaxed) {
-            tell_json(&flight, name, signal.map(|_| number));
-        } else {
-            tell_text(&flight, name, signal.map(|_| number));
-        }
+    let number = signal.map(|signal| decimal(signal.unsigned_abs(), &mut digits));
+    let mut object = Line::default();
+    push_json(&mut object, &flight, how, number);
+    if JSON.load(Ordering::Relaxed) {
+        print(&[b"{\"error\":", object.bytes(), b"}\n"]);
     } else {
-        print(&[b"\nerror: synapse was ended by: ", name.as_bytes(), b"\n"]);
+        tell_text(&flight, how, number);
     }
     let record = RECORD.load(Ordering::Relaxed);
     if record >= 0 {
-        let parts: [&[u8]; 5] = [
-            b"{\"type\":\"end\",\"status\":\"crashed\",\"error\":{\"kind\":\"worker_crashed\",\"message\":\"",
-            name.as_bytes(),
-            b" (signal ",
-            number,
-            b")\"}}\n",
-        ];
-        write(record, &parts);
+        // Another thread may have been about to write: this begins a line of its own.
+        let begin = b"\n{\"type\":\"end\",\"status\":\"crashed\",\"error\":";
+        write(record, &[begin, object.bytes(), b"}\n"]);
     }
 }
 
-fn tell_text(flight: &Flight, name: &str, signal: Option<&[u8]>) {
-    let how: [&[u8]; 3] = match signal {
+const HINT: &[u8] = b"run it again with --isolated, so that only a worker process ends";
+
+fn tell_text(flight: &Flight, how: &str, signal: Option<&[u8]>) {
+    let number: [&[u8]; 3] = match signal {
         Some(number) => [b" (signal ", number, b")"],
-        None => [b"", b"", b" was called by it"],
+        None => [b"", b"", b""],
     };
     let mut percent = [0; 4];
     let percent = decimal(flight.percent, &mut percent);
@@ -133,47 +141,79 @@ fn tell_text(flight: &Flight, name: &str, signal: Option<&[u8]>) {
         b"` of plugin `",
         flight.plugin(),
         b"` ended this process: ",
-        name.as_bytes(),
-        how[0],
-        how[1],
-        how[2],
+        how.as_bytes(),
+        number[0],
+        number[1],
+        number[2],
         b"\n",
     ]);
     print(&step);
-    print(&[b"hint: run it again with --isolated, so that only a worker process ends\n"]);
+    print(&[b"hint: ", HINT, b"\n"]);
 }
 
-/// Names hold no characters that JSON escapes: codes and action names are
-/// checked, and a step that does is left out.
-fn tell_json(flight: &Flight, name: &str, signal: Option<&[u8]>) {
+/// The error as `--json` and the record have it. Names hold no characters that
+/// JSON escapes: codes and action names are checked, and a step that does is
+/// left out.
+fn push_json(line: &mut Line, flight: &Flight, how: &str, signal: Option<&[u8]>) {
     let plain = |text: &[u8]| text.iter().all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\');
     let step = Some(flight.step()).filter(|step| plain(step)).unwrap_or_default();
     let mut percent = [0; 4];
     let percent = decimal(flight.percent, &mut percent);
-    print(&[
-        b"{\"error\":{\"kind\":\"worker_crashed\",\"message\":\"the action `", flight.action(),
-        b"` of plugin `", flight.plugin(), b"` ended this process: ", name.as_bytes(),
-        b"\",\"hint\":\"run it again with --isolated, so that only a worker process ends\",\"details\":{\"signal\":",
-        signal.unwrap_or(b"null"), b",\"step\":\"", step, b"\",\"percent\":", percent, b"}}}\n",
-    ]);
+    let parts: [&[u8]; 15] = [
+        b"{\"kind\":\"worker_crashed\",\"message\":\"the action `",
+        flight.action(),
+        b"` of plugin `",
+        flight.plugin(),
+        b"` ended this process: ",
+        how.as_bytes(),
+        b"\",\"hint\":\"",
+        HINT,
+        b"\",\"details\":{\"signal\":",
+        signal.unwrap_or(b"null"),
+        b",\"step\":\"",
+        step,
+        b"\",\"percent\":",
+        percent,
+        b"}}",
+    ];
+    parts.iter().for_each(|part| line.push(part));
+}
+
+/// Bytes put together without allocating; what does not fit is cut off.
+struct Line {
+    buffer: [u8; 1024],
+    length: usize,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { buffer: [0; 1024], length: 0 }
+    }
+}
+
+impl Line {
+    fn push(&mut self, part: &[u8]) {
+        let room = &mut self.buffer[self.length..];
+        let taken = part.len().min(room.len());
+        room[..taken].copy_from_slice(&part[..taken]);
+        self.length += taken;
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
 }
 
 fn print(parts: &[&[u8]]) {
     write(libc::STDERR_FILENO, parts);
 }
 
-/// One `write` where it fits: lines of other threads do not come between.
+/// One `write`: lines of other threads do not come between.
 fn write(descriptor: i32, parts: &[&[u8]]) {
-    let mut buffer = [0u8; 1024];
-    let mut length = 0;
-    for part in parts {
-        let room = &mut buffer[length..];
-        let taken = part.len().min(room.len());
-        room[..taken].copy_from_slice(&part[..taken]);
-        length += taken;
-    }
+    let mut line = Line::default();
+    parts.iter().for_each(|part| line.push(part));
     // SAFETY: the buffer is valid; a failure has nobody to be told to.
-    unsafe { libc::write(descriptor, buffer.as_ptr().cast(), length) };
+    unsafe { libc::write(descriptor, line.bytes().as_ptr().cast(), line.bytes().len()) };
 }
 
 fn decimal(number: u32, digits: &mut [u8; 4]) -> &[u8] {

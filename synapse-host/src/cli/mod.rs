@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 use synapse_sdk::{ErrorKind, PluginError};
 
-use output::{Output, OutputOptions};
+use output::{Color, Output, OutputOptions};
 
 /// Loads, checks and runs Synapse plugins.
 #[derive(Parser, Debug)]
@@ -40,8 +40,11 @@ struct Common {
     #[arg(short, long, global = true)]
     quiet: bool,
     /// Say more about what is done
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    verbose: u8,
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
     /// Show messages for developers and backtraces (the default)
     #[arg(long, global = true, overrides_with = "no_debug")]
     debug: bool,
@@ -62,7 +65,7 @@ enum Command {
 
 #[derive(Subcommand, Debug)]
 enum PluginCommand {
-    Run(run_action::RunArgs),
+    Run(Box<run_action::RunArgs>),
     Build(build::BuildArgs),
 }
 
@@ -76,7 +79,7 @@ pub fn main() -> ExitCode {
         json: cli.common.json,
         quiet: cli.common.quiet,
         debug: !cli.common.no_debug,
-        ..OutputOptions::default()
+        color: cli.common.color,
     };
     let mut output = Output::new(options);
     let done = match cli.command {
@@ -84,13 +87,15 @@ pub fn main() -> ExitCode {
         Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),
         Command::Run(command) => command.execute(&cli.common, &mut output),
     };
-    match done {
+    let code = match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);
             ExitCode::from(exit_code(&error))
         }
-    }
+    };
+    crash::leave();
+    code
 }
 
 /// A cancelled run names the signal that ended it, when it was not Ctrl-C.

@@ -84,6 +84,9 @@ impl RunArgs {
         let (target, action) = self.names()?;
         let env = self.env()?;
         let plugin = self.target.resolve(target, common, output)?;
+        if common.verbose {
+            output.note(&format!("loaded {}", plugin.image().path.display()));
+        }
         let registered = plugin.registered_name(&action)?;
         let schema = || params_schema(&plugin, registered);
         let params = self.params.read(schema)?;
@@ -155,9 +158,7 @@ fn checkpoint(path: &std::path::Path) -> Result<Checkpoint> {
 /// run are set there too.
 #[expect(unsafe_code, reason = "changes the environment while no other thread runs")]
 fn export(call: &Env, plugin: &Plugin) {
-    let config = plugin.config().env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let config: Env = config.collect();
-    for (name, value) in call.clone().over(&config).iter() {
+    for (name, value) in plugin.env_under(call).iter() {
         // SAFETY: no thread has been started yet: the plugin's initialisers
         // only register actions, and the run's own thread comes later.
         unsafe { std::env::set_var(name, value) };

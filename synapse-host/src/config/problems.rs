@@ -1,6 +1,6 @@
 //! What is wrong with a config, and where.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// A line and a column of a text file, both counted from 1; columns count
 /// characters.
@@ -96,16 +96,24 @@ pub fn render(problems: &[Problem], file: &str) -> String {
 }
 
 fn render_one(problem: &Problem, file: &str, text: &mut String) {
-    let severity = match problem.severity {
-        Severity::Error => "",
-        Severity::Warning => "warning: ",
-    };
-    let separator = if problem.path.is_empty() { "" } else { ": " };
-    let Problem { line, column, path, message, .. } = problem;
+    let Problem { line, column, .. } = problem;
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{file}:{line}:{column}: {severity}{path}{separator}{message}");
-    if let Some(hint) = &problem.hint {
-        let _ = writeln!(text, "  hint: {hint}");
+    let _ = writeln!(text, "{file}:{line}:{column}: {problem}");
+}
+
+/// `key: message`, and on a second line the hint.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "",
+            Severity::Warning => "warning: ",
+        };
+        let separator = if self.path.is_empty() { "" } else { ": " };
+        write!(f, "{severity}{}{separator}{}", self.path, self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
+        }
     }
 }
 

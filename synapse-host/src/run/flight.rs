@@ -12,9 +12,16 @@ struct Note {
 }
 
 impl Note {
-    const EMPTY: Self = Self { length: AtomicUsize::new(0), bytes: [const { AtomicU8::new(0) }; ROOM] };
+    const fn empty() -> Self {
+        Self { length: AtomicUsize::new(0), bytes: [const { AtomicU8::new(0) }; ROOM] }
+    }
 
+    /// Writing is left out where the text is there already: calls of one
+    /// action in a row are the usual case.
     fn set(&self, text: &str) {
+        if self.holds(text) {
+            return;
+        }
         let bytes = &text.as_bytes()[..text.len().min(ROOM)];
         self.length.store(0, Ordering::Relaxed);
         for (slot, byte) in self.bytes.iter().zip(bytes) {
@@ -41,9 +48,9 @@ impl Note {
     }
 }
 
-static PLUGIN: Note = Note::EMPTY;
-static ACTION: Note = Note::EMPTY;
-static STEP: Note = Note::EMPTY;
+static PLUGIN: Note = Note::empty();
+static ACTION: Note = Note::empty();
+static STEP: Note = Note::empty();
 static PERCENT: AtomicU32 = AtomicU32::new(0);
 static RUNNING: AtomicU32 = AtomicU32::new(0);
 
@@ -59,9 +66,7 @@ pub(super) fn end() {
 }
 
 pub(super) fn progress(step: &str, percent: f64) {
-    if !STEP.holds(step) {
-        STEP.set(step);
-    }
+    STEP.set(step);
     PERCENT.store(percent as u32, Ordering::Relaxed);
 }
 

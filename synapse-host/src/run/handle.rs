@@ -41,12 +41,21 @@ pub fn run_plugin(request: RunRequest) -> Result<Run> {
 /// As [`run_plugin`], and whatever the action returns.
 pub fn run_plugin_blocking(request: RunRequest) -> Result<Outcome> {
     let plugin = resolve(&request)?;
+    execute(&plugin, &request)
+}
+
+/// Runs an action of a plugin that is at hand on this thread, to its end. As
+/// [`run_plugin_blocking`], without looking for the plugin.
+///
+/// # Errors
+/// The plugin does not have the action, and whatever the action returns.
+pub fn execute(plugin: &Plugin, request: &RunRequest) -> Result<Outcome> {
     if request.timeout.is_some() || request.record {
-        return Run::start(&plugin, &request)?.result();
+        return Run::start(plugin, request)?.result();
     }
     let stream = Arc::new(Stream::default());
-    let state_dir = state_dir(&request, None);
-    let run = LocalRun::prepare(&plugin, &request, state_dir, Arc::clone(&stream))?;
+    let state_dir = state_dir(request, None);
+    let run = LocalRun::prepare(plugin, request, state_dir, Arc::clone(&stream))?;
     let (started, started_at) = (Instant::now(), Event::message(Level::Info, "").time);
     let result = run.execute()?;
     Ok(Outcome {

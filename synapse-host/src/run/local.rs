@@ -34,7 +34,7 @@ pub(super) fn count_lost_thread() {
 pub(super) struct LocalRun {
     plugin: Plugin,
     action: String,
-    params: String,
+    params: Arc<str>,
     services: Arc<LocalServices>,
     pub(super) cancelled: Arc<AtomicU32>,
 }
@@ -48,20 +48,19 @@ impl LocalRun {
     ) -> Result<Self> {
         let action = plugin.registered_name(&request.action)?.to_owned();
         let cancelled = Arc::new(AtomicU32::new(0));
-        let config_env = plugin.config().env.iter().map(|(name, value)| (name.clone(), value.clone()));
         let services = LocalServices {
             stream,
             cancelled: Arc::clone(&cancelled),
             job_id: request.job_id.clone(),
             checkpoint: request.checkpoint.clone(),
-            env: request.env.clone().over(&config_env.collect()),
+            env: plugin.env_under(&request.env),
             state: State::new(state_dir),
             attempt: OnceLock::new(),
         };
         Ok(Self {
             plugin: plugin.clone(),
             action,
-            params: request.params.clone(),
+            params: Arc::clone(&request.params),
             services: Arc::new(services),
             cancelled,
         })
@@ -94,22 +93,26 @@ impl Drop for InFlight {
     }
 }
 
-type Instances = HashMap<(usize, String), (Env, Arc<PluginInstance>)>;
+/// The objects of one image, by action, each with the environment it was made
+/// in.
+type Instances = HashMap<String, (Arc<Env>, Arc<PluginInstance>)>;
 
 /// The object of an action, made once per image and environment: a call with
 /// other variables gets a new one, and calls running on the old end on it.
-fn instance(image: &Arc<Image>, action: &str, env: &Env, job: &Job) -> Result<Arc<PluginInstance>> {
-    static INSTANCES: LazyLock<Mutex<Instances>> = LazyLock::new(Mutex::default);
-    let key = (Arc::as_ptr(image) as usize, action.to_owned());
+fn instance(image: &Arc<Image>, action: &str, env: &Arc<Env>, job: &Job) -> Result<Arc<PluginInstance>> {
+    static INSTANCES: LazyLock<Mutex<HashMap<usize, Instances>>> = LazyLock::new(Mutex::default);
+    // Images are never unloaded, so their addresses are never used again.
+    let image_key = Arc::as_ptr(image) as usize;
     let lock = || INSTANCES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((known, instance)) = lock().get(&key)
-        && known == env
+    if let Some((known, instance)) = lock().get(&image_key).and_then(|instances| instances.get(action))
+        && (Arc::ptr_eq(known, env) || known == env)
     {
         return Ok(Arc::clone(instance));
     }
     // Set-up may be slow and may run other actions: not under the lock.
     let made = Arc::new(image.plugin().instantiate(action, job)?);
-    lock().insert(key, (env.clone(), Arc::clone(&made)));
+    let entry = (Arc::clone(env), Arc::clone(&made));
+    lock().entry(image_key).or_default().insert(action.to_owned(), entry);
     Ok(made)
 }
 
@@ -119,7 +122,7 @@ struct LocalServices {
     job_id: Option<String>,
     checkpoint: Option<Checkpoint>,
     /// Of the call and of config.yaml; the process's own are added when asked for.
-    env: Env,
+    env: Arc<Env>,
     state: State,
     attempt: OnceLock<u32>,
 }
@@ -140,7 +143,7 @@ impl Services for LocalServices {
         Ok(RunInfo {
             job_id: self.job_id.clone(),
             attempt: self.attempt(),
-            env: self.env.clone().over(&Env::from_process()),
+            env: Env::clone(&self.env).over(&Env::from_process()),
             checkpoint: self.checkpoint.clone(),
             has_client: false,
             has_agent_client: false,
@@ -148,15 +151,15 @@ impl Services for LocalServices {
     }
 
     fn work_dir(&self) -> Result<PathBuf> {
-        self.state.dir.work_dir()
+        self.state.dir().work_dir()
     }
 
     fn save_state(&self, key: &str, bytes: &[u8]) -> Result<()> {
-        self.state.dir.save(key, bytes)
+        self.state.dir().save(key, bytes)
     }
 
     fn load_state(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        self.state.dir.load(key)
+        self.state.dir().load(key)
     }
 
     fn client(&self) -> Option<&dyn Client> {
@@ -171,36 +174,47 @@ impl Services for LocalServices {
 impl LocalServices {
     /// Attempts are counted only where state outlives the run.
     fn attempt(&self) -> u32 {
-        *self.attempt.get_or_init(|| match self.state.temporary {
-            true => 1,
-            false => self.state.dir.next_attempt().unwrap_or(1),
+        *self.attempt.get_or_init(|| match &self.state {
+            State::Named(dir) => dir.next_attempt().unwrap_or(1),
+            State::Temporary(_) => 1,
         })
     }
 }
 
-/// Where a run keeps state; a folder nobody named goes when the run has ended.
-struct State {
-    dir: StateDir,
-    temporary: bool,
+/// Where a run keeps state.
+enum State {
+    /// In a folder that somebody named.
+    Named(StateDir),
+    /// In a folder that is thought of when it is first needed, and goes when
+    /// the run has ended.
+    Temporary(OnceLock<StateDir>),
 }
 
 impl State {
     fn new(named: Option<PathBuf>) -> Self {
+        named.map_or_else(|| Self::Temporary(OnceLock::new()), |folder| Self::Named(StateDir::new(folder)))
+    }
+
+    fn dir(&self) -> &StateDir {
         static UNIQUE: AtomicUsize = AtomicUsize::new(0);
-        let temporary = named.is_none();
-        let folder = named.unwrap_or_else(|| {
-            let number = UNIQUE.fetch_add(1, Ordering::Relaxed);
-            std::env::temp_dir().join(format!("synapse-{}-{number}", std::process::id()))
-        });
-        Self { dir: StateDir::new(folder), temporary }
+        match self {
+            Self::Named(dir) => dir,
+            Self::Temporary(dir) => dir.get_or_init(|| {
+                let number = UNIQUE.fetch_add(1, Ordering::Relaxed);
+                let name = format!("synapse-{}-{number}", std::process::id());
+                StateDir::new(std::env::temp_dir().join(name))
+            }),
+        }
     }
 }
 
 impl Drop for State {
     fn drop(&mut self) {
-        if self.temporary {
-            // Most runs never made it.
-            let _ = std::fs::remove_dir_all(self.dir.root());
+        if let Self::Temporary(dir) = self
+            && let Some(dir) = dir.get()
+        {
+            // Reading state that was never saved makes no folder.
+            let _ = std::fs::remove_dir_all(dir.root());
         }
     }
 }

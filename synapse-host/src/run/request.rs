@@ -1,6 +1,7 @@
 //! What a run is asked for.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -68,7 +69,7 @@ pub struct Resources {
 pub struct RunRequest {
     pub(crate) plugin: PluginRef,
     pub(crate) action: String,
-    pub(crate) params: String,
+    pub(crate) params: Arc<str>,
     pub(crate) mode: Mode,
     pub(crate) resources: Resources,
     pub(crate) env: Env,
@@ -89,7 +90,7 @@ impl RunRequest {
         Self {
             plugin: plugin.into(),
             action: action.into(),
-            params: "{}".to_owned(),
+            params: "{}".into(),
             mode: Mode::Local,
             resources: Resources::default(),
             env: Env::new(),
@@ -118,7 +119,7 @@ impl RunRequest {
 
     /// Params as JSON text.
     #[must_use]
-    pub fn params_json(mut self, params: impl Into<String>) -> Self {
+    pub fn params_json(mut self, params: impl Into<Arc<str>>) -> Self {
         self.params = params.into();
         self
     }

@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::ActionFacts;
+use crate::action::{ActionFacts, Listed};
 use crate::data_type::DataTypeFacts;
 
 use super::layout::{
@@ -41,8 +41,10 @@ pub struct Blob<const JSON: usize, const CONFIG: usize> {
 impl<const JSON: usize, const CONFIG: usize> Blob<JSON, CONFIG> {
     /// Puts an identity together.
     #[doc(hidden)]
-    pub const fn new(flags: u64, package: &Package, actions: &[&ActionFacts], config: [u8; CONFIG]) -> Self {
+    pub const fn new(flags: u64, package: &Package, actions: &[Listed], bytes: &[u8]) -> Self {
         assert!(JSON <= MAX_JSON && CONFIG <= MAX_CONFIG, "the plugin's identity is too large");
+        let mut config = [0; CONFIG];
+        config.copy_from_slice(bytes);
         let header = SynHeader {
             magic: MAGIC,
             blob_version: BLOB_VERSION,
@@ -77,7 +79,7 @@ pub struct Package {
 const HEAD: usize = 10;
 const EACH: usize = 15;
 
-const fn piece(package: &Package, actions: &[&ActionFacts], index: usize) -> Option<&'static str> {
+const fn piece(package: &Package, actions: &[Listed], index: usize) -> Option<&'static str> {
     if index < HEAD {
         let head: [&'static str; HEAD] = [
             "{\"crate\":\"",
@@ -99,7 +101,7 @@ const fn piece(package: &Package, actions: &[&ActionFacts], index: usize) -> Opt
     }
     let (action, field) = ((index - 1) / EACH, (index - 1) % EACH);
     if action < actions.len() {
-        return Some(action_piece(actions[action], field, action == 0));
+        return Some(action_piece(actions[action].facts, field, action == 0));
     }
     if action == actions.len() && field == 0 { Some("]}") } else { None }
 }
@@ -141,7 +143,7 @@ const fn action_piece(facts: &ActionFacts, field: usize, first: bool) -> &'stati
 
 /// The length of an identity's JSON.
 #[doc(hidden)]
-pub const fn json_len(package: &Package, actions: &[&ActionFacts]) -> usize {
+pub const fn json_len(package: &Package, actions: &[Listed]) -> usize {
     let (mut sum, mut index) = (0, 0);
     while let Some(piece) = piece(package, actions, index) {
         sum += piece.len();
@@ -150,7 +152,7 @@ pub const fn json_len(package: &Package, actions: &[&ActionFacts]) -> usize {
     sum
 }
 
-const fn json<const N: usize>(package: &Package, actions: &[&ActionFacts]) -> [u8; N] {
+const fn json<const N: usize>(package: &Package, actions: &[Listed]) -> [u8; N] {
     let mut bytes = [0; N];
     let (mut at, mut index) = (0, 0);
     while let Some(piece) = piece(package, actions, index) {
@@ -164,21 +166,21 @@ const fn json<const N: usize>(package: &Package, actions: &[&ActionFacts]) -> [u
     bytes
 }
 
-/// Fails to compile when two listed actions have one name.
+/// Whether all listed actions have names of their own.
 #[doc(hidden)]
-pub const fn assert_distinct(actions: &[&ActionFacts]) {
+pub const fn distinct(actions: &[Listed]) -> bool {
     let mut left = 0;
     while left < actions.len() {
         let mut right = left + 1;
         while right < actions.len() {
-            assert!(
-                !same(actions[left].name, actions[right].name),
-                "two actions of this plugin have the same name"
-            );
+            if same(actions[left].facts.name, actions[right].facts.name) {
+                return false;
+            }
             right += 1;
         }
         left += 1;
     }
+    true
 }
 
 const fn same(left: &str, right: &str) -> bool {

@@ -17,7 +17,7 @@ use super::layout::{
     ABI_MINOR, ABSENT, EVENT_LOG, EVENT_MESSAGE, EVENT_METRICS, EVENT_PROGRESS, FAILED, MISUSE, OK, OwnedBuf,
     PARAMS_CHECKED, SynBuf, SynCall, SynEvent, SynHost, SynPlugin, SynSlice, UNSUPPORTED,
 };
-use crate::action::{ActionDef, Check, Instance, find};
+use crate::action::{ActionDef, Check, Instance, Listed, find};
 use crate::context::Context;
 use crate::errors::{ErrorKind, PluginError, Result};
 use crate::events::{Event, EventBody};
@@ -58,11 +58,7 @@ unsafe impl Sync for HostTable {}
 /// # Safety
 /// `host` and `out` are null or what [`layout`](super::layout) says.
 #[doc(hidden)]
-pub unsafe fn init(
-    host: *const SynHost,
-    out: *mut *const SynPlugin,
-    listed: &[fn() -> &'static ActionDef],
-) -> i32 {
+pub unsafe fn init(host: *const SynHost, out: *mut *const SynPlugin, listed: &[Listed]) -> i32 {
     std::hint::black_box(listed);
     // SAFETY: null is allowed and noticed, else the table lives for ever.
     let Some(host) = (unsafe { host.as_ref() }) else {

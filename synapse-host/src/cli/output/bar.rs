@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anstyle::Style;
 
-use super::figures::duration;
+use super::figures::{countdown, duration};
 use super::look::{ACCENT, BAD, DIM, GOOD, Look, PLAIN};
 use super::step::{End, Reported, Step};
 use super::text::{cut, pad, width};
@@ -18,8 +18,8 @@ const MARK_COLUMNS: usize = 2;
 const GAP: &str = "  ";
 /// Of ` 40%`.
 const PERCENT_COLUMNS: usize = 4;
-/// Of the longest usual time, `59 min 59 s left`.
-const TIME_COLUMNS: usize = 16;
+/// Of the longest usual time, `12 s so far` or `59:59 left`.
+const TIME_COLUMNS: usize = 11;
 /// A bar with fewer columns says too little.
 const SHORTEST_BAR: usize = 5;
 /// Before metrics on a line of their own.
@@ -154,8 +154,8 @@ fn push_running(line: &mut LineInMaking, step: &Step, reported: Reported, now: D
     }
     push_share(line, reported);
     let time = match reported.seconds_left(now) {
-        Some(seconds) => format!("{} left", duration(seconds)),
-        None => format!("{} so far", duration(now.saturating_sub(step.started).as_secs_f64())),
+        Some(seconds) => format!("{} left", countdown(seconds)),
+        None => format!("{} so far", countdown(now.saturating_sub(step.started).as_secs_f64())),
     };
     line.push(PLAIN, GAP).push(DIM, &time);
 }
@@ -226,7 +226,8 @@ mod tests {
     #[test]
     fn a_running_step_has_a_bar_its_share_the_time_left_and_metrics() {
         let step = with_metrics(train(4));
-        let expected = "  train  ━━━━━━━━━━━━──────────────────   40%   4/10  1 min 10 s left  loss 0.412 · accuracy 0.93";
+        let expected =
+            "  train  ━━━━━━━━━━━━──────────────────   40%   4/10  1:10 left  loss 0.412 · accuracy 0.93";
         assert_eq!(shown(&step, 120, true), [expected]);
     }
 
@@ -234,13 +235,13 @@ mod tests {
     fn metrics_move_below_where_the_line_is_too_narrow() {
         assert_eq!(
             shown(&with_metrics(train(4)), 59, true),
-            ["  train  ━━━━╸───────   40%   4/10  1 min 10 s left", "    loss 0.412 · accuracy 0.93"]
+            ["  train  ━━━━╸───────   40%   4/10  1:10 left", "    loss 0.412 · accuracy 0.93"]
         );
     }
 
     #[test]
     fn lines_are_cut_not_wrapped_even_on_tiny_terminals() {
-        assert_eq!(shown(&with_metrics(train(4)), 19, true), ["  train   40%  1 m…", "    loss 0.412 · a…"]);
+        assert_eq!(shown(&with_metrics(train(4)), 19, true), ["  train   40%  1:1…", "    loss 0.412 · a…"]);
         for columns in 0..20 {
             shown(&with_metrics(train(4)), columns, true);
         }
@@ -248,14 +249,14 @@ mod tests {
 
     #[test]
     fn where_not_all_has_room_the_count_goes_first_then_the_bar() {
-        assert_eq!(shown(&train(4), 46, true), ["  train  ━━────   40%   4/10  1 min 10 s left"]);
-        assert_eq!(shown(&train(4), 39, true), ["  train  ━━────   40%  1 min 10 s left"]);
-        assert_eq!(shown(&train(4), 35, true), ["  train   40%  1 min 10 s left"]);
+        assert_eq!(shown(&train(4), 41, true), ["  train  ━━────   40%   4/10  1:10 left"]);
+        assert_eq!(shown(&train(4), 34, true), ["  train  ━━────   40%  1:10 left"]);
+        assert_eq!(shown(&train(4), 30, true), ["  train   40%  1:10 left"]);
     }
 
     #[test]
     fn without_utf8_it_is_ascii() {
-        assert_eq!(shown(&train(5), 60, false), ["  train  ######......   50%   5/10  1 min 10 s left"]);
+        assert_eq!(shown(&train(5), 60, false), ["  train  ######......   50%   5/10  1:10 left"]);
     }
 
     #[test]

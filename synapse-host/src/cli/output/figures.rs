@@ -6,7 +6,7 @@ use super::text::one_line;
 
 /// A time in seconds, to be read: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`;
 /// milliseconds below 0.1 s.
-pub fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let seconds = seconds.max(0.0);
     let whole = seconds.round() as u64;
     match whole {
@@ -15,6 +15,17 @@ pub fn duration(seconds: f64) -> String {
         0..60 => format!("{whole} s"),
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole / 60 % 60),
+    }
+}
+
+/// A time in seconds in few columns: from a minute on `3:20` or `2:05:30`.
+pub(super) fn countdown(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    let (minutes, rest) = (whole / 60 % 60, whole % 60);
+    match whole {
+        0..60 => duration(seconds),
+        60..3600 => format!("{minutes}:{rest:02}"),
+        _ => format!("{}:{minutes:02}:{rest:02}", whole / 3600),
     }
 }
 
@@ -77,6 +88,11 @@ mod tests {
             texts,
             ["0 ms", "42 ms", "0.4 s", "1.2 s", "10 s", "1 min 00 s", "3 min 20 s", "2 h 05 min"]
         );
+    }
+
+    #[test]
+    fn long_countdowns_stay_short() {
+        assert_eq!([9.94, 59.4, 200.0, 7530.0].map(countdown), ["9.9 s", "59 s", "3:20", "2:05:30"]);
     }
 
     #[test]

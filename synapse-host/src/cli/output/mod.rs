@@ -32,16 +32,16 @@ use serde_json::{Value, json};
 use synapse_sdk::errors::{ErrorKind, PluginError, Result};
 use synapse_sdk::events::{Event, EventBody, Level};
 
-pub use figures::duration;
+pub(crate) use figures::duration;
 use live::Live;
 use look::{DIM, GOOD, Look};
 use plain::Plain;
 use sink::Sink;
-pub use table::table;
+pub(crate) use table::table;
 
 /// When to write in colour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Color {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Color {
     /// On terminals that can, unless `NO_COLOR` is set; `CLICOLOR_FORCE` means
     /// elsewhere as well.
     #[default]
@@ -54,15 +54,15 @@ pub enum Color {
 
 /// What the options of the command line say about output.
 #[derive(Clone, Copy, Debug)]
-pub struct OutputOptions {
+pub(crate) struct OutputOptions {
     /// JSON instead of text, on both streams.
-    pub json: bool,
+    pub(crate) json: bool,
     /// Nothing on stderr but errors.
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Debug messages, log entries and backtraces are shown.
-    pub debug: bool,
+    pub(crate) debug: bool,
     /// When to write in colour.
-    pub color: Color,
+    pub(crate) color: Color,
 }
 
 impl Default for OutputOptions {
@@ -73,7 +73,7 @@ impl Default for OutputOptions {
 
 /// Writes what a command has to say. See the module.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     options: OutputOptions,
     stdout: Device,
     stderr: Device,
@@ -99,7 +99,7 @@ enum Events {
 
 impl Output {
     /// Looks at both streams and the environment to decide how to write.
-    pub fn new(options: OutputOptions) -> Self {
+    pub(crate) fn new(options: OutputOptions) -> Self {
         let unicode = look::utf8_locale();
         let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
         let color = |auto: ColorChoice| match options.color {
@@ -133,7 +133,7 @@ impl Output {
 
     /// Shows an event of a run. On a terminal and in a log progress is thinned;
     /// how far a step came is always shown in the end.
-    pub fn event(&mut self, event: &Event<'_>) {
+    pub(crate) fn event(&mut self, event: &Event<'_>) {
         match &mut self.events {
             Events::Hidden => {}
             Events::Json => self.stderr.sink.tell(&event_line(event)),
@@ -144,20 +144,18 @@ impl Output {
 
     /// Tells in passing what is being done, such as `compiled in 0.4 s`. With
     /// `--json` it is a log entry named `note`.
-    pub fn note(&mut self, text: &str) {
+    pub(crate) fn note(&mut self, text: &str) {
         match &mut self.events {
             Events::Hidden => {}
             Events::Json => self.stderr.sink.tell(&event_line(&note_event(text))),
-            Events::Plain(plain) => {
-                self.stderr.sink.tell(&plain.note(Event::message(Level::Info, "").time, text))
-            }
+            Events::Plain(plain) => self.stderr.sink.tell(&plain.note(note_event(text).time, text)),
             Events::Live(live) => live.note(text),
         }
     }
 
     /// Ends the bars: on success all are done, otherwise those that are not
     /// stay where they are, marked as failed. Nothing happens the second time.
-    pub fn finish_events(&mut self, success: bool) {
+    pub(crate) fn finish_events(&mut self, success: bool) {
         match &mut self.events {
             Events::Hidden | Events::Json => {}
             Events::Plain(plain) => self.stderr.tell(&plain.finish()),
@@ -173,7 +171,7 @@ impl Output {
     /// # Errors
     /// [`Io`](ErrorKind::Io) when stdout takes no more. It is no error that its
     /// reader has closed it.
-    pub fn result(&mut self, document: &Value) -> Result<()> {
+    pub(crate) fn result(&mut self, document: &Value) -> Result<()> {
         self.finish_events(true);
         let look = self.stdout.look;
         self.document(document, |_| result_text::human(&document["result"], look))?;
@@ -190,7 +188,11 @@ impl Output {
     ///
     /// # Errors
     /// As [`result`](Self::result).
-    pub fn document(&mut self, document: &Value, human: impl FnOnce(Option<usize>) -> String) -> Result<()> {
+    pub(crate) fn document(
+        &mut self,
+        document: &Value,
+        human: impl FnOnce(Option<usize>) -> String,
+    ) -> Result<()> {
         let text = match self.options.json {
             true if self.stdout.terminal => format!("{document:#}\n"),
             true => format!("{document}\n"),
@@ -203,7 +205,7 @@ impl Output {
 
     /// Writes an error to stderr, with `--json` as its last line. Steps that
     /// are still shown have failed.
-    pub fn error(&mut self, error: &PluginError) {
+    pub(crate) fn error(&mut self, error: &PluginError) {
         self.finish_events(false);
         let text = match self.options.json {
             true => error_text::json_line(error, self.options.debug),

@@ -95,10 +95,11 @@ impl Screen {
             return String::new();
         }
         let mut out = back_to_top(&self.drawn, size);
-        if !self.above.is_empty() || size != self.size {
+        let redraw = !self.above.is_empty() || size != self.size;
+        if redraw && !self.drawn.is_empty() {
             out.push_str("\x1b[J");
-            out.push_str(&std::mem::take(&mut self.above));
         }
+        out.push_str(&std::mem::take(&mut self.above));
         for line in &lines {
             out.push_str(&line.text);
             out.push_str("\x1b[K\n");

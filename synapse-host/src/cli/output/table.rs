@@ -16,7 +16,7 @@ const GAP: &str = "  ";
 /// RUN      ACTION  STATUS
 /// 20261122 train   succeeded
 /// ```
-pub fn table(columns: &[&str], rows: &[Vec<String>], columns_wide: Option<usize>) -> String {
+pub(crate) fn table(columns: &[&str], rows: &[Vec<String>], columns_wide: Option<usize>) -> String {
     lines(columns, rows, columns_wide, if utf8_locale() { "…" } else { "..." })
 }
 

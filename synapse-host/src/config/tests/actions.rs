@@ -78,7 +78,7 @@ fn every_method_is_known() {
         ("job", Method::Job),
         ("task", Method::Task),
         ("serve", Method::Serve),
-        ("restapi", Method::Restapi),
+        ("restapi", Method::RestApi),
         ("local", Method::Local),
     ] {
         assert_eq!(action(&format!("  a: {{method: {word}}}")).method, Some(method));

@@ -1,0 +1,78 @@
+//! The plugin that benches measure. `greet` and `rows` do what the functions of
+//! the crate `bare` do without the SDK.
+#![forbid(unsafe_code)]
+
+use synapse_sdk::prelude::*;
+
+/// Who to greet, and how.
+#[params]
+pub struct GreetParams {
+    name: String,
+    #[param(default = false)]
+    formal: bool,
+}
+
+/// What was said.
+#[result]
+pub struct Greeting {
+    message: String,
+}
+
+fn greeting(params: &GreetParams) -> Greeting {
+    let prefix = if params.formal { "Dear" } else { "Hello" };
+    Greeting { message: format!("{prefix} {}!", params.name) }
+}
+
+/// Greets.
+#[action]
+pub fn greet(params: GreetParams, _ctx: &Context) -> Result<Greeting> {
+    Ok(greeting(&params))
+}
+
+/// Greets, and logs one line.
+#[action]
+pub fn greet_and_log(params: GreetParams, ctx: &Context) -> Result<Greeting> {
+    let greeting = greeting(&params);
+    ctx.log_message(&greeting.message, "info");
+    Ok(greeting)
+}
+
+/// A table.
+#[params]
+pub struct Rows {
+    rows: Vec<Row>,
+}
+
+/// A row of a table.
+#[params]
+pub struct Row {
+    id: u64,
+    name: String,
+    score: f64,
+    tags: Vec<String>,
+}
+
+/// Gives back the table it is given.
+#[action]
+pub fn rows(params: Rows, _ctx: &Context) -> Result<Rows> {
+    Ok(params)
+}
+
+/// How much to report.
+#[params]
+pub struct ReportParams {
+    steps: u64,
+}
+
+/// Reports progress, metrics and a message for each step.
+#[action]
+pub fn report(params: ReportParams, ctx: &Context) -> Result<()> {
+    for step in 1..=params.steps {
+        ctx.log_message("a line of the length that log lines have", "info");
+        ctx.set_metrics([("loss", 0.5)].into_iter().collect::<std::collections::BTreeMap<_, _>>(), "train")?;
+        ctx.set_progress(step, params.steps, "train")?;
+    }
+    Ok(())
+}
+
+synapse_sdk::export_plugin!(greet, greet_and_log, rows, report);

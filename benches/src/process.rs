@@ -1,0 +1,75 @@
+//! What a whole process costs: `cargo run --release -p synapse-benches --bin process`.
+//!
+//! Commands take turns, so that a busy moment of the machine meets all alike.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use synapse_benches::{measured, workspace};
+
+const ROUNDS: usize = 200;
+
+struct Timed {
+    name: &'static str,
+    program: PathBuf,
+    arguments: Vec<String>,
+    times: Vec<Duration>,
+}
+
+impl Timed {
+    fn new(name: &'static str, program: impl Into<PathBuf>, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Self { name, program: program.into(), arguments, times: Vec::new() }
+    }
+
+    fn once(&mut self, home: &std::path::Path) {
+        let started = Instant::now();
+        let status = Command::new(&self.program)
+            .args(&self.arguments)
+            .env("SYNAPSE_HOME", home)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        self.times.push(started.elapsed());
+        assert!(status.is_ok_and(|status| status.success()), "{} failed", self.name);
+    }
+}
+
+fn main() {
+    let library = measured().image().path.display().to_string();
+    let folder = workspace().join("examples/greet").display().to_string();
+    let synapse = workspace().join("target/release/synapse");
+    assert!(synapse.exists(), "build it first: cargo build --release -p synapse-host --bins");
+    let home = std::env::temp_dir().join(format!("synapse-bench-{}", std::process::id()));
+    let ada = "{\"name\":\"Ada\"}";
+    let run = ["plugin", "run", library.as_str(), "greet_and_log", "--params", ada];
+    let mut commands = [
+        Timed::new("/bin/true", "/bin/true", &[]),
+        Timed::new("synapse --help", &synapse, &["--help"]),
+        Timed::new("plugin run (.so, record kept)", &synapse, &run),
+        Timed::new("plugin run (.so, no record)", &synapse, &[&run[..], &["--no-record"]].concat()),
+        Timed::new(
+            "plugin run (folder, fresh)",
+            &synapse,
+            &["plugin", "run", "--path", &folder, "greet", "--params", ada],
+        ),
+    ];
+    for round in 0..ROUNDS {
+        for command in &mut commands {
+            command.once(&home);
+            if round == 0 {
+                // The first may build, and finds cold caches.
+                command.times.clear();
+            }
+        }
+    }
+    println!("{:<32} {:>8} {:>8} {:>8}  ms, {} rounds", "", "p50", "min", "p90", ROUNDS - 1);
+    for command in &mut commands {
+        command.times.sort();
+        let at = |share: usize| command.times[command.times.len() * share / 100].as_secs_f64() * 1e3;
+        println!("{:<32} {:>8.2} {:>8.2} {:>8.2}", command.name, at(50), at(0), at(90));
+    }
+    // A folder of our own that nobody else uses.
+    let _ = std::fs::remove_dir_all(home);
+}

@@ -1,0 +1,6 @@
+use synapse_sdk::prelude::*;
+
+#[derive(Action, Default)]
+struct Train;
+
+fn main() {}

@@ -1,0 +1,14 @@
+use synapse_sdk::prelude::*;
+
+struct Train;
+
+impl Action for Train {
+    type Params = ();
+    type Output = ();
+
+    fn execute(&self, _params: (), _ctx: &Context) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! What the end-to-end tests share: the built command, plugins to run it on,
+//! and a way to run it that cannot hang.
+//!
+//! Each [`Synapse`] has a home folder of its own and an environment without
+//! whatever the shell of the tester holds, so that tests can run at once and
+//! anywhere.
+
+mod build;
+mod command;
+mod generated;
+
+pub use build::{library, synapse, workspace};
+pub use command::{Ended, Invocation, Running, Synapse};
+pub use generated::Generated;
