@@ -13,6 +13,7 @@ pub mod plugin;
 pub mod plugin_ref;
 pub mod record;
 pub mod run;
+mod stdout;
 pub mod worker;
 
 pub use run::{Mode, RunRequest, run_plugin, run_plugin_blocking};

@@ -1,8 +1,7 @@
 //! What runs in a worker process.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,11 +9,12 @@ use synapse_sdk::PluginError;
 use synapse_sdk::errors::Result;
 
 use crate::image::Image;
+use crate::stdout;
 
 /// Loads a plugin and prints its manifest, or its error, as JSON on standard
 /// output; what the plugin itself prints goes to standard error.
 pub fn describe(library: &Path) -> ExitCode {
-    let told = private_stdout().map_err(PluginError::from).and_then(|answer| {
+    let told = stdout::set_aside().map_err(PluginError::from).and_then(|answer| {
         let described = manifest(library);
         let (text, code) = match described {
             Ok(manifest) => (manifest, 0),
@@ -40,20 +40,4 @@ fn manifest(library: &Path) -> Result<String> {
 fn tell(mut answer: File, text: &str) -> Result<()> {
     answer.write_all(text.as_bytes())?;
     Ok(answer.write_all(b"\n")?)
-}
-
-/// Standard output under a new number; the old number leads to standard error.
-fn private_stdout() -> io::Result<File> {
-    let answer = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    redirect_stdout()?;
-    Ok(answer)
-}
-
-#[expect(unsafe_code, reason = "makes one descriptor lead where another does")]
-fn redirect_stdout() -> io::Result<()> {
-    // SAFETY: both descriptors are open, and nothing was printed yet.
-    match unsafe { libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO) } {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
 }

@@ -173,7 +173,9 @@ fn generate(function: &ItemFn, name: String, args: &ActionArgs, signature: &Sign
         }
         None => returned.member("into_result", Some(quote!(#ident(#params, #ctx)))),
     };
-    let output_type = returned.member("Output", None);
+    let (output_item, result_type) = (returned.output_item(), returned.result_type());
+    let execute = quote_spanned!(returned.first=> fn execute);
+    let body = quote_spanned!(returned.last=> { #context #call });
     let same_params = params_check(&quote!(#params_type), args);
     quote! {
         #(#cfgs)*
@@ -189,16 +191,13 @@ fn generate(function: &ItemFn, name: String, args: &ActionArgs, signature: &Sign
 
             impl ::synapse_sdk::Action for #ident {
                 type Params = #params_type;
-                type Output = #output_type;
+                #output_item
 
-                fn execute(
+                #execute(
                     &self,
                     #params: Self::Params,
                     #ctx: &::synapse_sdk::Context,
-                ) -> ::synapse_sdk::Result<Self::Output> {
-                    #context
-                    #call
-                }
+                ) -> #result_type #body
             }
         };
     }
@@ -229,5 +228,20 @@ impl<'a> Returned<'a> {
         let close = quote_spanned!(last=> as ::synapse_sdk::__private::ActionReturn>::#name);
         let arguments = called_with.map(|argument| quote_spanned!(last=> (#argument)));
         quote!(#open #ty #close #arguments)
+    }
+
+    /// The generated `type Output`.
+    fn output_item(&self) -> TokenStream {
+        let output = self.member("Output", None);
+        let (open, close) = (quote_spanned!(self.first=> type), quote_spanned!(self.last=> ;));
+        let name = quote_spanned!(self.last=> Output =);
+        quote!(#open #name #output #close)
+    }
+
+    /// What the generated `execute` returns.
+    fn result_type(&self) -> TokenStream {
+        let output = self.member("Output", None);
+        let (open, close) = (quote_spanned!(self.first=> ::synapse_sdk::Result<), quote_spanned!(self.last=> >));
+        quote!(#open #output #close)
     }
 }

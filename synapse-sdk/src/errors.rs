@@ -27,7 +27,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// `Result` with [`PluginError`] as its error, unless another is named.
 pub type Result<T, E = PluginError> = std::result::Result<T, E>;
@@ -110,6 +110,32 @@ impl ErrorKind {
         }
     }
 
+    const ALL: [Self; 19] = [
+        Self::Validation,
+        Self::ActionNotFound,
+        Self::NotFound,
+        Self::Execution,
+        Self::Panic,
+        Self::PluginUpload,
+        Self::Archive,
+        Self::Build,
+        Self::ChecksumMismatch,
+        Self::PluginRun,
+        Self::IncompatiblePlugin,
+        Self::Cancelled,
+        Self::TimedOut,
+        Self::WorkerCrashed,
+        Self::Remote,
+        Self::Unsupported,
+        Self::Usage,
+        Self::Io,
+        Self::Internal,
+    ];
+
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The kind as it stands in JSON, such as `action_not_found`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -148,19 +174,19 @@ impl fmt::Display for ErrorKind {
 /// every such error into it.
 pub struct PluginError(Box<Body>);
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 struct Body {
     kind: ErrorKind,
     message: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
-    #[serde(default, skip_serializing_if = "Value::is_null")]
+    #[serde(skip_serializing_if = "Value::is_null")]
     details: Value,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     source: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     location: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     backtrace: Option<String>,
 }
 
@@ -268,20 +294,41 @@ impl PluginError {
         serde_json::to_value(&self.0).unwrap_or_else(|_| Value::String(self.0.message.clone()))
     }
 
+    /// As [`to_json`](Self::to_json), as text.
+    pub fn to_json_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.0).unwrap_or_else(|_| self.0.message.clone().into_bytes())
+    }
+
     /// Reads what [`to_json`](Self::to_json) wrote. A kind that this version
     /// does not know becomes [`ErrorKind::Execution`].
     pub fn from_json(bytes: &[u8]) -> Self {
-        if let Ok(body) = serde_json::from_slice(bytes) {
-            return Self(Box::new(body));
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(fields)) => Self::from_fields(fields),
+            _ => Self::new(ErrorKind::Execution, String::from_utf8_lossy(bytes)),
         }
-        let Ok(mut value) = serde_json::from_slice::<Value>(bytes) else {
-            return Self::new(ErrorKind::Execution, String::from_utf8_lossy(bytes));
+    }
+
+    /// By hand, because what serde would derive makes every plugin larger.
+    fn from_fields(mut fields: Map<String, Value>) -> Self {
+        let mut text = |name: &str| match fields.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
         };
-        value["kind"] = Value::from(ErrorKind::Execution.as_str());
-        match serde_json::from_value(value) {
-            Ok(body) => Self(Box::new(body)),
-            Err(_) => Self::new(ErrorKind::Execution, String::from_utf8_lossy(bytes)),
+        let kind = text("kind").and_then(|word| ErrorKind::from_word(&word)).unwrap_or(ErrorKind::Execution);
+        let mut body = Body {
+            kind,
+            message: text("message").unwrap_or_default(),
+            hint: text("hint"),
+            location: text("location"),
+            backtrace: text("backtrace"),
+            details: Value::Null,
+            source: Vec::new(),
+        };
+        body.details = fields.remove("details").unwrap_or_default();
+        if let Some(Value::Array(causes)) = fields.remove("source") {
+            body.source = causes.iter().filter_map(|cause| Some(cause.as_str()?.to_owned())).collect();
         }
+        Self(Box::new(body))
     }
 }
 
@@ -449,8 +496,9 @@ mod tests {
 
     #[test]
     fn the_word_of_a_kind_is_its_json() {
-        for kind in [ErrorKind::ActionNotFound, ErrorKind::IncompatiblePlugin, ErrorKind::Io] {
+        for kind in ErrorKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(ErrorKind::from_word(kind.as_str()), Some(kind));
         }
     }
 }

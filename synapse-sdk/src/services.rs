@@ -56,7 +56,7 @@ pub trait Services: Send + Sync {
 
 /// What is known about a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "Map<String, Value>")]
 pub struct RunInfo {
     /// The job this run belongs to.
     pub job_id: Option<String>,
@@ -72,23 +72,56 @@ pub struct RunInfo {
     pub has_agent_client: bool,
 }
 
+// By hand, as for `Checkpoint`, because what serde would derive makes every
+// plugin larger. What is missing or of another type is as if not given.
+impl From<Map<String, Value>> for RunInfo {
+    fn from(mut fields: Map<String, Value>) -> Self {
+        let mut take = |name: &str| fields.remove(name).unwrap_or_default();
+        let env = match take("env") {
+            Value::Object(env) => env,
+            _ => Map::new(),
+        };
+        let checkpoint = match take("checkpoint") {
+            Value::Object(checkpoint) => Some(Checkpoint::from(checkpoint)),
+            _ => None,
+        };
+        Self {
+            job_id: take("job_id").as_str().map(str::to_owned),
+            attempt: take("attempt").as_u64().and_then(|attempt| attempt.try_into().ok()).unwrap_or_default(),
+            env: env.iter().filter_map(|(name, value)| Some((name, value.as_str()?))).collect(),
+            checkpoint,
+            has_client: take("has_client") == true,
+            has_agent_client: take("has_agent_client") == true,
+        }
+    }
+}
+
 /// A model to start from: pretrained, or saved by an earlier run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Map<String, Value>")]
 pub struct Checkpoint {
     /// `base` for a pretrained model, else how it was made.
-    #[serde(default)]
     pub category: Option<String>,
     /// Where it lies.
     pub path: PathBuf,
     /// Its name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Its identifier, a number or a text.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
+    #[serde(skip_serializing_if = "Value::is_null")]
     pub id: Value,
     /// What else is known of it.
     #[serde(flatten)]
     pub more: Map<String, Value>,
+}
+
+impl From<Map<String, Value>> for Checkpoint {
+    fn from(mut fields: Map<String, Value>) -> Self {
+        let mut text = |name: &str| Some(fields.remove(name)?.as_str()?.to_owned());
+        let (category, path, name) = (text("category"), text("path"), text("name"));
+        let id = fields.remove("id").unwrap_or_default();
+        Self { category, path: path.unwrap_or_default().into(), name, id, more: fields }
+    }
 }
 
 impl Checkpoint {

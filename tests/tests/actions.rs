@@ -49,8 +49,8 @@ fn progress_and_metrics_are_kept_by_step() {
     let ended = Synapse::new().act("misbehave", "events --json").run().code(0);
     let events = ended.events();
     let last = |step: &str| {
-        let progress = named(&events, "progress").into_iter().filter(|event| event["step"] == step);
-        progress.last().map(|event| event["data"].clone()).unwrap_or_default()
+        let mut progress = named(&events, "progress").into_iter().filter(|event| event["step"] == step);
+        progress.next_back().map(|event| event["data"].clone()).unwrap_or_default()
     };
     assert_eq!((&last("load")["percent"], &last("load")["overall"]), (&json!(100.0), &json!(20.0)));
     assert_eq!((&last("train")["current"], &last("train")["overall"]), (&json!(4), &json!(100.0)));

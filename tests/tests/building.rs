@@ -45,11 +45,12 @@ fn a_compile_error_is_told_by_the_compiler_first() {
     let plugin = Generated::new("broken_plugin", &says("ad_hoc"));
     let ended = plugin.act(&synapse, "say").run().code(1).prints("");
     let of_compiler = ended.stderr.find("error[E0425]: cannot find value `ad_hoc`");
-    let ours = ended.stderr.find("error: ").filter(|at| ended.stderr[*at..].contains("does not compile"));
-    let ours = ours.and_then(|_| ended.stderr.rfind("error: "));
+    let ours = ended.stderr.find("does not compile");
     assert!(of_compiler.is_some() && of_compiler < ours, "{ended}");
-    let ended = ended.says(" --> src/lib.rs:7:8\n").says("broken_plugin does not compile: src/lib.rs:7:8: ");
-    ended.says("hint: correct the code and run again");
+    ended
+        .says(" --> src/lib.rs:7:8\n")
+        .says("broken_plugin/src/lib.rs:7:8: error[E0425]")
+        .says("hint: correct the code and run again");
     let error = plugin.act(&synapse, "say --json").run().code(1).error();
     assert_eq!(error["kind"], "build");
     assert_eq!(synapse.runs(), 0);
@@ -76,16 +77,33 @@ fn an_action_that_is_not_exported_is_warned_about() {
         .says("`forgotten` is an action but not exported: add forgetful_plugin::forgotten to export_plugin!");
 }
 
+/// A plugin whose initialiser does this.
+fn fails_when_loaded(name: &str, how: &str) -> Generated {
+    let initialiser = "#[used]\n#[unsafe(link_section = \".init_array\")]\n\
+                       static ON_LOAD: extern \"C\" fn() = fail;\nextern \"C\" fn fail()";
+    Generated::new(name, &format!("{}\n{initialiser} {{\n    {how}\n}}\n", says("\"never\"")))
+}
+
 #[test]
-fn a_plugin_that_fails_while_it_is_loaded_ends_only_the_worker() {
-    let lib = says("\"never\"")
-        + "\n#[used]\n#[unsafe(link_section = \".init_array\")]\n\
-               static ON_LOAD: extern \"C\" fn() = fail;\nextern \"C\" fn fail() {\n    std::process::abort()\n}\n";
-    let plugin = Generated::new("explosive_plugin", &lib);
-    let build = || plugin.call(&Synapse::new(), "plugin build --json").arg(plugin.folder()).run().code(1);
-    let error = build().error();
-    assert_eq!(error["kind"], "build");
-    assert!(error["message"].as_str().is_some_and(|text| text.contains("signal: 6")), "{error}");
+fn a_plugin_that_aborts_when_loaded_is_told() {
+    let synapse = Synapse::new();
+    let plugin = fails_when_loaded("aborting_plugin", "std::process::abort()");
+    let built = plugin.call(&synapse, "plugin build --json").arg(plugin.folder()).run().code(1).error();
+    assert_eq!(built["kind"], "build");
+    assert!(built["message"].as_str().is_some_and(|text| text.contains("signal: 6")), "{built}");
+    let ended = plugin.act(&synapse, "say").run().code(134).prints("");
+    ended.says("this process was ended outside an action: abort (signal 6)");
+    let error = plugin.act(&synapse, "say --json").run().code(134).error();
+    assert_eq!((&error["kind"], &error["details"]), (&json!("worker_crashed"), &json!({ "signal": 6 })));
+}
+
+#[test]
+fn a_plugin_that_exits_when_loaded_does_not_pass_for_a_success() {
+    let synapse = Synapse::new();
+    let plugin = fails_when_loaded("exiting_plugin", "std::process::exit(0)");
+    plugin.call(&synapse, "plugin build").arg(plugin.folder()).run().code(1);
+    let ended = plugin.act(&synapse, "say").run().code(1).prints("");
+    ended.says("this process was ended outside an action: a call of exit");
 }
 
 #[test]

@@ -41,6 +41,15 @@ impl Suspect {
         self.folder.path().join("marker")
     }
 
+    /// `misbehave` with a text in it replaced by one as long.
+    fn reworded(old: &str, new: &str) -> Self {
+        let mut plugin = plugin();
+        let place = plugin.windows(old.len()).position(|bytes| bytes == old.as_bytes());
+        let at = place.unwrap_or_else(|| panic!("no `{old}` in the plugin"));
+        plugin[at..at + new.len()].copy_from_slice(new.as_bytes());
+        Self::new("reworded.so", &plugin)
+    }
+
     /// It has to be refused in one sentence that says `why`, with a hint, in
     /// text and as JSON, and nothing of it may have been executed.
     #[track_caller]
@@ -164,6 +173,29 @@ fn an_identity_of_another_layout_is_refused() {
 #[test]
 fn an_identity_whose_json_is_damaged_is_refused() {
     Suspect::patched(32, b"[oops").is_refused("its identity cannot be read", "build the plugin again");
+}
+
+#[test]
+fn a_library_for_another_machine_is_refused() {
+    const MACHINE: usize = 18;
+    const AARCH64: u16 = 183;
+    let mut plugin = plugin();
+    plugin[MACHINE..MACHINE + 2].copy_from_slice(&AARCH64.to_le_bytes());
+    Suspect::new("arm.so", &plugin)
+        .is_refused("was built for Aarch64; this machine is", "build the plugin on a machine");
+}
+
+#[test]
+fn a_library_it_needs_and_does_not_find_is_named() {
+    Suspect::reworded("libgcc_s.so.1", "libgcc_q.so.1")
+        .is_refused("libgcc_q.so.1", "install the library it names");
+}
+
+#[test]
+fn a_config_within_that_is_invalid_is_told_by_line() {
+    let suspect = Suspect::reworded("category: custom", "category: castum");
+    let ended = Synapse::new().call("plugin run").arg(&suspect.file).words("nested").run().code(3);
+    ended.says(":4:11: category: `castum` is not one of").says("did you mean `custom`?");
 }
 
 #[test]

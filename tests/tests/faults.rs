@@ -131,7 +131,7 @@ fn a_stack_overflow_is_called_one() {
 
 #[test]
 fn an_action_that_calls_exit_does_not_pass_for_a_success() {
-    Crash { action: "exits", code: 1, how: "it called exit", signal: None, step: "", percent: 0 }.is_told();
+    Crash { action: "exits", code: 1, how: "a call of exit", signal: None, step: "", percent: 0 }.is_told();
 }
 
 #[test]

@@ -82,6 +82,24 @@ fn a_plugin_named_twice_is_refused() {
 }
 
 #[test]
+fn a_library_without_an_action_is_no_action() {
+    let ended = Synapse::new().call("plugin run").arg(library("greet")).run().code(2);
+    ended.says("which action of ").says("for example `synapse plugin run ");
+}
+
+#[test]
+fn params_that_are_no_object_are_invalid() {
+    let synapse = Synapse::new();
+    for params in ["[]", "null", "3"] {
+        let error = synapse.act("greet", "greet --json --params").arg(params).run().code(3).error();
+        assert_eq!(
+            (&error["details"][0]["pointer"], &error["details"][0]["rule"]),
+            (&json!(""), &json!("type"))
+        );
+    }
+}
+
+#[test]
 fn invalid_params_are_all_told_at_once() {
     let synapse = Synapse::new();
     let params = r#"{"epochs": 0, "lr": "fast", "nmae": "x", "tags": ["a", 1], "optimizer": "adamw"}"#;

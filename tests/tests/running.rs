@@ -199,6 +199,58 @@ actions:
 }
 
 #[test]
+fn what_a_plugin_prints_does_not_mix_with_the_result() {
+    let synapse = Synapse::new();
+    let ended = synapse.act("misbehave", "prints --json").run().code(0);
+    assert_eq!(ended.document()["result"], 1);
+    ended.says("printed on stdout\n").says("printed on stderr\n");
+    synapse.act("misbehave", "prints --quiet").run().code(0).prints("1\n");
+}
+
+#[test]
+fn long_params_and_results_are_recorded_whole() {
+    let synapse = Synapse::new();
+    let params = json!({ "text": "x".repeat(3 << 20) });
+    let echo = synapse.act("misbehave", "echo --json --params-file -").stdin(&params.to_string());
+    assert_eq!(echo.run().code(0).document()["result"], params);
+    let record = synapse.last_run();
+    assert_eq!((&record["params"], &record["result"]), (&params, &params));
+}
+
+#[test]
+fn commands_at_once_have_a_record_each() {
+    let synapse = Synapse::new();
+    let names: Vec<String> = (0..8).map(|number| format!("guest{number}")).collect();
+    let running: Vec<_> = names
+        .iter()
+        .map(|name| synapse.act("greet", &format!("greet --json -P name={name}")).start())
+        .collect();
+    for (name, running) in names.iter().zip(running) {
+        let document = running.wait().code(0).document();
+        assert_eq!(document["result"]["message"], format!("Hello {name}!"));
+        let id = document["run"]["id"].as_str().expect("an id");
+        let record = synapse.call("run show --json").arg(id).run().code(0).document();
+        assert_eq!(record["params"], json!({ "name": name }));
+    }
+    assert_eq!(synapse.runs(), 8);
+}
+
+#[test]
+fn a_home_that_cannot_be_written_to_does_not_stop_a_run() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let call = Synapse::new().act("greet", "greet -P name=Ada").env("SYNAPSE_HOME", file.path());
+    call.run().code(0).prints("message  Hello Ada!\n").says("runs cannot be recorded in");
+}
+
+#[test]
+fn a_library_is_named_relative_to_the_current_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::copy(library("greet"), folder.path().join("own.so")).expect("a copy");
+    let call = Synapse::new().call("plugin run own.so greet -P name=Ada --json").within(folder.path());
+    assert_greets(call.run(), "Hello Ada!");
+}
+
+#[test]
 fn help_and_version_are_results() {
     let synapse = Synapse::new();
     let help = synapse.call("plugin run --help").run().code(0);

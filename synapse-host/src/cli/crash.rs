@@ -83,36 +83,35 @@ extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, context: *mut c
     exit_now(128 + signal);
 }
 
-/// The command is about to end by itself. An action that was given up may still
-/// be running; that is told already.
-pub(crate) fn leave() {
-    LEAVING.store(true, Ordering::Release);
+/// Held by the command: once it is dropped the process ends by the command's own
+/// will. An action that was given up may still be running; that is told already.
+pub(crate) struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        LEAVING.store(true, Ordering::Release);
+    }
 }
 
-/// `exit` called by an action: its code would pass for the command's own.
+/// `exit` called by a plugin: its code would pass for the command's own.
 extern "C" fn on_exit() {
-    if LEAVING.load(Ordering::Acquire) {
-        return;
-    }
-    if Flight::now().is_some() && !HANDLING.swap(true, Ordering::AcqRel) {
+    if !LEAVING.load(Ordering::Acquire) && !HANDLING.swap(true, Ordering::AcqRel) {
         pause_milliseconds(100);
-        tell("it called exit", None);
+        tell("a call of exit", None);
         exit_now(1);
     }
 }
 
 fn tell(how: &str, signal: Option<i32>) {
-    let Some(flight) = Flight::now() else {
-        return print(&[b"\nerror: synapse was ended by: ", how.as_bytes(), b"\n"]);
-    };
+    let flight = Flight::now();
     let mut digits = [0; 4];
     let number = signal.map(|signal| decimal(signal.unsigned_abs(), &mut digits));
     let mut object = Line::default();
-    push_json(&mut object, &flight, how, number);
+    push_json(&mut object, flight.as_ref(), how, number);
     if JSON.load(Ordering::Relaxed) {
         print(&[b"{\"error\":", object.bytes(), b"}\n"]);
     } else {
-        tell_text(&flight, how, number);
+        tell_text(flight.as_ref(), how, number);
     }
     let record = RECORD.load(Ordering::Relaxed);
     if record >= 0 {
@@ -124,59 +123,49 @@ fn tell(how: &str, signal: Option<i32>) {
 
 const HINT: &[u8] = b"run it again with --isolated, so that only a worker process ends";
 
-fn tell_text(flight: &Flight, how: &str, signal: Option<&[u8]>) {
-    let number: [&[u8]; 3] = match signal {
-        Some(number) => [b" (signal ", number, b")"],
-        None => [b"", b"", b""],
-    };
-    let mut percent = [0; 4];
-    let percent = decimal(flight.percent, &mut percent);
-    let step: [&[u8]; 5] = match flight.step() {
-        b"" => [b"", b"", b"", b"", b""],
-        step => [b"  last step: ", step, b", ", percent, b" %\n"],
-    };
-    print(&[
-        b"\nerror: the action `",
-        flight.action(),
-        b"` of plugin `",
-        flight.plugin(),
-        b"` ended this process: ",
-        how.as_bytes(),
-        number[0],
-        number[1],
-        number[2],
-        b"\n",
-    ]);
-    print(&step);
-    print(&[b"hint: ", HINT, b"\n"]);
+/// Outside an action, it was most likely the plugin's code being loaded.
+fn subject(flight: Option<&Flight>) -> [&[u8]; 5] {
+    match flight {
+        Some(flight) => {
+            [b"the action `", flight.action(), b"` of plugin `", flight.plugin(), b"` ended this process: "]
+        }
+        None => [b"this process was ended outside an action: ", b"", b"", b"", b""],
+    }
+}
+
+fn tell_text(flight: Option<&Flight>, how: &str, signal: Option<&[u8]>) {
+    let mut line = Line::default();
+    line.push(b"\nerror: ");
+    line.push_all(&subject(flight));
+    line.push(how.as_bytes());
+    if let Some(number) = signal {
+        line.push_all(&[b" (signal ", number, b")"]);
+    }
+    if let Some(flight) = flight.filter(|flight| !flight.step().is_empty()) {
+        let mut percent = [0; 4];
+        let percent = decimal(flight.percent, &mut percent);
+        line.push_all(&[b"\n  last step: ", flight.step(), b", ", percent, b" %"]);
+    }
+    line.push_all(&[b"\nhint: ", HINT, b"\n"]);
+    print(&[line.bytes()]);
 }
 
 /// The error as `--json` and the record have it. Names hold no characters that
 /// JSON escapes: codes and action names are checked, and a step that does is
 /// left out.
-fn push_json(line: &mut Line, flight: &Flight, how: &str, signal: Option<&[u8]>) {
-    let plain = |text: &[u8]| text.iter().all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\');
-    let step = Some(flight.step()).filter(|step| plain(step)).unwrap_or_default();
-    let mut percent = [0; 4];
-    let percent = decimal(flight.percent, &mut percent);
-    let parts: [&[u8]; 15] = [
-        b"{\"kind\":\"worker_crashed\",\"message\":\"the action `",
-        flight.action(),
-        b"` of plugin `",
-        flight.plugin(),
-        b"` ended this process: ",
-        how.as_bytes(),
-        b"\",\"hint\":\"",
-        HINT,
-        b"\",\"details\":{\"signal\":",
-        signal.unwrap_or(b"null"),
-        b",\"step\":\"",
-        step,
-        b"\",\"percent\":",
-        percent,
-        b"}}",
-    ];
-    parts.iter().for_each(|part| line.push(part));
+fn push_json(line: &mut Line, flight: Option<&Flight>, how: &str, signal: Option<&[u8]>) {
+    line.push(b"{\"kind\":\"worker_crashed\",\"message\":\"");
+    line.push_all(&subject(flight));
+    line.push_all(&[how.as_bytes(), b"\",\"hint\":\"", HINT, b"\",\"details\":{\"signal\":"]);
+    line.push(signal.unwrap_or(b"null"));
+    if let Some(flight) = flight {
+        let plain = |text: &[u8]| text.iter().all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\');
+        let step = Some(flight.step()).filter(|step| plain(step)).unwrap_or_default();
+        let mut percent = [0; 4];
+        let percent = decimal(flight.percent, &mut percent);
+        line.push_all(&[b",\"step\":\"", step, b"\",\"percent\":", percent]);
+    }
+    line.push(b"}}");
 }
 
 /// Bytes put together without allocating; what does not fit is cut off.
@@ -192,6 +181,10 @@ impl Default for Line {
 }
 
 impl Line {
+    fn push_all(&mut self, parts: &[&[u8]]) {
+        parts.iter().for_each(|part| self.push(part));
+    }
+
     fn push(&mut self, part: &[u8]) {
         let room = &mut self.buffer[self.length..];
         let taken = part.len().min(room.len());
@@ -211,7 +204,7 @@ fn print(parts: &[&[u8]]) {
 /// One `write`: lines of other threads do not come between.
 fn write(descriptor: i32, parts: &[&[u8]]) {
     let mut line = Line::default();
-    parts.iter().for_each(|part| line.push(part));
+    line.push_all(parts);
     // SAFETY: the buffer is valid; a failure has nobody to be told to.
     unsafe { libc::write(descriptor, line.bytes().as_ptr().cast(), line.bytes().len()) };
 }

@@ -71,6 +71,7 @@ enum PluginCommand {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    let _leave = crash::Leave;
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -87,15 +88,13 @@ pub fn main() -> ExitCode {
         Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),
         Command::Run(command) => command.execute(&cli.common, &mut output),
     };
-    let code = match done {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);
             ExitCode::from(exit_code(&error))
         }
-    };
-    crash::leave();
-    code
+    }
 }
 
 /// A cancelled run names the signal that ended it, when it was not Ctrl-C.

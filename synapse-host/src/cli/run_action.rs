@@ -18,6 +18,7 @@ use super::target::TargetArgs;
 use super::{Common, crash};
 use crate::plugin::Plugin;
 use crate::run::{Mode, Outcome, Resources, Run, RunRequest, milliseconds};
+use crate::stdout;
 
 /// Run an action of a plugin.
 ///
@@ -83,6 +84,9 @@ impl RunArgs {
         mode.check_available()?;
         let (target, action) = self.names()?;
         let env = self.env()?;
+        // Standard output is for the result: what the plugin prints goes elsewhere.
+        let answer = stdout::set_aside()?;
+        crash::watch(common.json);
         let plugin = self.target.resolve(target, common, output)?;
         if common.verbose {
             output.note(&format!("loaded {}", plugin.image().path.display()));
@@ -108,13 +112,19 @@ impl RunArgs {
         if let Some(path) = &self.checkpoint {
             request = request.checkpoint(checkpoint(path)?);
         }
-        crash::watch(common.json);
-        watch_run(Run::start(&plugin, &request)?, &plugin, &action, output)
+        let outcome = watch_run(Run::start(&plugin, &request)?, output)?;
+        stdout::put_back(&answer)?;
+        output.result(&document(&outcome, &plugin, &action)?)
     }
 
     /// Of two names the first is the plugin.
     fn names(&self) -> Result<(Option<&str>, String)> {
         match &self.names[..] {
+            [plugin] if plugin.ends_with(".so") => Err(PluginError::new(
+                ErrorKind::Usage,
+                format!("which action of {plugin}? Only the plugin is named"),
+            )
+            .hint(format!("for example `synapse plugin run {plugin} train`"))),
             [action] => Ok((None, action.clone())),
             [target, action] => Ok((Some(target), action.clone())),
             _ => Err(PluginError::new(ErrorKind::Usage, "name one action")),
@@ -168,7 +178,7 @@ fn export(call: &Env, plugin: &Plugin) {
 /// How long a Ctrl-C after the first is waited for between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 
-fn watch_run(mut run: Run, plugin: &Plugin, action: &str, output: &mut Output) -> Result<()> {
+fn watch_run(mut run: Run, output: &mut Output) -> Result<Outcome> {
     let signals = Signals::install()?;
     crash::note_record(run.record_descriptor());
     let canceller = run.canceller();
@@ -192,8 +202,7 @@ fn watch_run(mut run: Run, plugin: &Plugin, action: &str, output: &mut Output) -
     for note in &ended.notes {
         output.note(note);
     }
-    let outcome = ended.result.map_err(|error| signals.explain(error))?;
-    output.result(&document(&outcome, plugin, action)?)
+    ended.result.map_err(|error| signals.explain(error))
 }
 
 /// The document that a run prints.

@@ -287,7 +287,7 @@ impl Served {
             Self::Bytes(bytes) => (OK, bytes),
             Self::Absent => (ABSENT, Vec::new()),
             Self::Unknown => (UNSUPPORTED, Vec::new()),
-            Self::Failed(error) => (FAILED, error.to_json().to_string().into_bytes()),
+            Self::Failed(error) => (FAILED, error.to_json_bytes()),
         }
     }
 }

@@ -162,7 +162,7 @@ unsafe fn answer(out: *mut SynBuf, work: impl FnOnce() -> Result<Vec<u8>>) -> i3
     }
     let (status, bytes) = match guarded(work) {
         Ok(bytes) => (OK, bytes),
-        Err(error) => (FAILED, error.to_json().to_string().into_bytes()),
+        Err(error) => (FAILED, error.to_json_bytes()),
     };
     // SAFETY: not null, and the caller's to be written.
     unsafe { out.write(SynBuf::of(bytes)) };
