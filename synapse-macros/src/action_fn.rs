@@ -241,7 +241,8 @@ impl<'a> Returned<'a> {
     /// What the generated `execute` returns.
     fn result_type(&self) -> TokenStream {
         let output = self.member("Output", None);
-        let (open, close) = (quote_spanned!(self.first=> ::synapse_sdk::Result<), quote_spanned!(self.last=> >));
+        let (open, close) =
+            (quote_spanned!(self.first=> ::synapse_sdk::Result<), quote_spanned!(self.last=> >));
         quote!(#open #output #close)
     }
 }

@@ -98,8 +98,8 @@ impl Context {
         Logger { context: self }
     }
 
-    /// Reports that `current` of `total` units of `step` are done. `None` as
-    /// the step means the run as a whole.
+    /// Reports that `current` of `total` units of `step` are done. `None` or `()`
+    /// as the step means the run as a whole.
     ///
     /// Percent and time remaining follow per step. The run's progress never
     /// falls, and is 100 once the run has succeeded.
@@ -113,9 +113,9 @@ impl Context {
         &self,
         current: impl Count,
         total: impl Count,
-        step: impl Into<Option<&'a str>>,
+        step: impl IntoStep<'a>,
     ) -> Result<()> {
-        let step = step.into();
+        let step = step.into_step();
         let (current, total) = (current.count()?, total.count()?);
         let mut book = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let progress = book.report(step.unwrap_or_default(), current, total, Instant::now())?;
@@ -123,6 +123,15 @@ impl Context {
         self.services.emit(Event::now(step, EventBody::Progress(progress)));
         drop(book);
         self.check_cancelled()
+    }
+
+    /// The run has succeeded, so all of it is done.
+    pub(crate) fn finish_progress(&self) {
+        let mut book = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((step, progress)) = book.finish() {
+            let step = Some(step).filter(|step| !step.is_empty());
+            self.services.emit(Event::now(step, EventBody::Progress(progress)));
+        }
     }
 
     /// Declares the steps that will report, with their shares of the run in
@@ -137,7 +146,7 @@ impl Context {
     ///
     /// # Errors
     /// [`Validation`](ErrorKind::Validation) when `values` is no JSON object.
-    pub fn set_metrics<'a>(&self, values: impl Serialize, step: impl Into<Option<&'a str>>) -> Result<()> {
+    pub fn set_metrics<'a>(&self, values: impl Serialize, step: impl IntoStep<'a>) -> Result<()> {
         let values = serde_json::to_string(&values)?;
         if !values.starts_with('{') {
             return Err(ValidationError::new(format!(
@@ -145,7 +154,7 @@ impl Context {
             ))
             .hint("for example `json!({\"loss\": 0.5})`"));
         }
-        self.services.emit(Event::now(step.into(), EventBody::Metrics { values: values.into() }));
+        self.services.emit(Event::now(step.into_step(), EventBody::Metrics { values: values.into() }));
         Ok(())
     }
 
@@ -289,6 +298,37 @@ macro_rules! logger_levels {
 
 logger_levels!(debug => Debug, info => Info, success => Success, warning => Warning,
                danger => Danger, error => Error, critical => Critical);
+
+/// What may stand where a step is asked for: its name, or nothing (`None` or
+/// `()`), which means the run as a whole.
+pub trait IntoStep<'a> {
+    /// The step's name.
+    fn into_step(self) -> Option<&'a str>;
+}
+
+impl<'a> IntoStep<'a> for &'a str {
+    fn into_step(self) -> Option<&'a str> {
+        Some(self)
+    }
+}
+
+impl<'a> IntoStep<'a> for &'a String {
+    fn into_step(self) -> Option<&'a str> {
+        Some(self)
+    }
+}
+
+impl<'a> IntoStep<'a> for Option<&'a str> {
+    fn into_step(self) -> Option<&'a str> {
+        self
+    }
+}
+
+impl<'a> IntoStep<'a> for () {
+    fn into_step(self) -> Option<&'a str> {
+        None
+    }
+}
 
 /// A number of units: any integer that is not negative.
 pub trait Count {

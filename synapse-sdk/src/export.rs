@@ -4,7 +4,7 @@
 ///
 /// Name every action, as it is called in the source:
 ///
-/// ```ignore
+/// ```text
 /// synapse_sdk::export_plugin!(greet, train::Train);
 /// ```
 ///

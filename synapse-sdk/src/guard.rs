@@ -48,14 +48,15 @@ fn take_note(info: &PanicHookInfo<'_>) {
         location: info.location().map(ToString::to_string),
         backtrace: captured.then(|| backtrace.to_string()),
     };
-    NOTE.with_borrow_mut(|slot| *slot = Some(note));
+    // A thread that is ending has no place for it any more, nor a use.
+    let _ = NOTE.try_with(|slot| slot.replace(Some(note)));
 }
 
 fn panic_error(payload: Box<dyn Any + Send>) -> PluginError {
     let message = text_of(payload);
     let mut error = PluginError::new(ErrorKind::Panic, format!("the action panicked: {message}"));
     let mut details = json!({ "panic": message });
-    if let Some(note) = NOTE.take() {
+    if let Some(note) = NOTE.try_with(RefCell::take).ok().flatten() {
         if let Some(location) = note.location {
             details["location"] = location.as_str().into();
             error = error.at(location);

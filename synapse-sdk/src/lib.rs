@@ -62,7 +62,7 @@ pub mod testing;
 pub mod words;
 
 pub use action::{Action, ActionMeta, AsyncAction, Params};
-pub use context::{Context, Count, Logger};
+pub use context::{Context, Count, IntoStep, Logger};
 pub use data_type::DataType;
 pub use env::Env;
 pub use errors::{ErrorKind, PluginError, Result};

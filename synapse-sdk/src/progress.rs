@@ -16,6 +16,8 @@ use crate::events::Progress;
 pub(crate) struct ProgressBook {
     steps: Vec<Step>,
     overall: f64,
+    /// The step that reported last, and what it reported.
+    last: Option<(usize, Progress)>,
 }
 
 #[derive(Debug)]
@@ -49,7 +51,8 @@ impl ProgressBook {
             return Err(ValidationError::new(format!("progress {current} of {total}{place}"))
                 .hint("`current` goes from 0 to `total`, and `total` is at least 1"));
         }
-        let step = self.step(step);
+        let index = self.position(step);
+        let step = &mut self.steps[index];
         let started = match step.started {
             Some(started) if current > 0 => started,
             _ => *step.started.insert(now),
@@ -60,18 +63,30 @@ impl ProgressBook {
         self.overall = self.overall.max(self.weighed());
         let elapsed = now.saturating_duration_since(started).as_secs_f64();
         let time_remaining = (current > 0).then(|| two_decimals(elapsed / done - elapsed));
-        Ok(Progress { current, total, percent, time_remaining, overall: two_decimals(self.overall) })
+        let progress =
+            Progress { current, total, percent, time_remaining, overall: two_decimals(self.overall) };
+        self.last = Some((index, progress));
+        Ok(progress)
     }
 
-    fn step(&mut self, name: &str) -> &mut Step {
+    /// The last report once more, with the run's progress at 100: `None` when
+    /// there was none, or it was at 100 already.
+    pub(crate) fn finish(&mut self) -> Option<(&str, Progress)> {
+        let (index, last) = self.last.filter(|(_, last)| last.overall < 100.0)?;
+        self.overall = 100.0;
+        let progress = Progress { overall: 100.0, ..last };
+        self.last = Some((index, progress));
+        Some((&self.steps[index].name, progress))
+    }
+
+    fn position(&mut self, name: &str) -> usize {
         if let Some(index) = self.steps.iter().position(|step| &*step.name == name) {
-            return &mut self.steps[index];
+            return index;
         }
         // Progress without a step is the whole run's.
         let share = if name.is_empty() { self.free_share() } else { self.free_share() / 2.0 };
         self.steps.push(Step { name: name.into(), share, percent: 0.0, started: None });
-        let last = self.steps.len() - 1;
-        &mut self.steps[last]
+        self.steps.len() - 1
     }
 
     fn free_share(&self) -> f64 {
@@ -132,6 +147,16 @@ mod tests {
         assert_eq!(report(&mut book, "train", 8, 10).overall, 40.0);
         let again = report(&mut book, "train", 0, 10);
         assert_eq!((again.percent, again.overall), (0.0, 40.0));
+    }
+
+    #[test]
+    fn the_run_ends_at_100_whatever_its_steps_reported() {
+        let mut book = ProgressBook::default();
+        assert_eq!(book.finish(), None);
+        report(&mut book, "train", 3, 4);
+        let (step, progress) = book.finish().unwrap();
+        assert_eq!((step, progress.percent, progress.overall), ("train", 75.0, 100.0));
+        assert_eq!(book.finish(), None);
     }
 
     #[test]

@@ -82,9 +82,12 @@ fn a_plugin_named_twice_is_refused() {
 }
 
 #[test]
-fn a_library_without_an_action_is_no_action() {
-    let ended = Synapse::new().call("plugin run").arg(library("greet")).run().code(2);
-    ended.says("which action of ").says("for example `synapse plugin run ");
+fn a_plugin_alone_is_not_taken_for_an_action() {
+    let synapse = Synapse::new();
+    for plugin in [library("greet"), workspace().join("examples/greet"), "own.so".into()] {
+        let ended = synapse.call("plugin run").arg(&plugin).run().code(2);
+        ended.says("which action of ").says("for example `synapse plugin run ");
+    }
 }
 
 #[test]

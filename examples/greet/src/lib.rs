@@ -46,7 +46,7 @@ pub async fn greet_all(params: GreetAllParams, ctx: &Context) -> Result<Vec<Gree
     for (index, name) in params.names.iter().enumerate() {
         let message = async { greeting(name, false, ctx) }.await;
         greetings.push(Greeting { message });
-        ctx.set_progress(index + 1, total, "greet")?;
+        ctx.set_progress(index + 1, total, None)?;
     }
     Ok(greetings)
 }

@@ -23,8 +23,8 @@ fn an_empty_name_is_refused() {
 fn greets_all_and_reports_progress() -> Result<()> {
     let run = LocalExecutor::new().execute::<greet_all>(json!({ "names": ["Ada", "Alan"] }))?;
     assert_eq!(run[1]["message"], "Hello Alan!");
-    let percents: Vec<_> = run.progress("greet").iter().map(|progress| progress.percent).collect();
-    assert_eq!(percents, [50.0, 100.0]);
+    let overall: Vec<_> = run.progress("").iter().map(|progress| progress.overall).collect();
+    assert_eq!(overall, [50.0, 100.0]);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! Results go to standard output, all else to standard error; exit codes follow
 //! [`ErrorKind::exit_code`](synapse_sdk::ErrorKind::exit_code).
 
+mod bug;
 mod build;
 mod crash;
 mod interrupt;
@@ -72,6 +73,10 @@ enum PluginCommand {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let _leave = crash::Leave;
+    bug::reported(run)
+}
+
+fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

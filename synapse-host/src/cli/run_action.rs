@@ -112,7 +112,8 @@ impl RunArgs {
         if let Some(path) = &self.checkpoint {
             request = request.checkpoint(checkpoint(path)?);
         }
-        let outcome = watch_run(Run::start(&plugin, &request)?, output)?;
+        let signals = Signals::install()?;
+        let outcome = watch_run(Run::start(&plugin, &request)?, &signals, output)?;
         stdout::put_back(&answer)?;
         output.result(&document(&outcome, &plugin, &action)?)
     }
@@ -120,7 +121,7 @@ impl RunArgs {
     /// Of two names the first is the plugin.
     fn names(&self) -> Result<(Option<&str>, String)> {
         match &self.names[..] {
-            [plugin] if plugin.ends_with(".so") => Err(PluginError::new(
+            [plugin] if plugin.contains('/') || plugin.ends_with(".so") => Err(PluginError::new(
                 ErrorKind::Usage,
                 format!("which action of {plugin}? Only the plugin is named"),
             )
@@ -178,8 +179,7 @@ fn export(call: &Env, plugin: &Plugin) {
 /// How long a Ctrl-C after the first is waited for between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 
-fn watch_run(mut run: Run, output: &mut Output) -> Result<Outcome> {
-    let signals = Signals::install()?;
+fn watch_run(mut run: Run, signals: &Signals, output: &mut Output) -> Result<Outcome> {
     crash::note_record(run.record_descriptor());
     let canceller = run.canceller();
     let mut told = false;

@@ -33,7 +33,7 @@ use synapse_sdk::{Env, PluginError};
 
 pub use prune::{keep_from_env, prune};
 pub use reader::{FullRun, Gap, RunSummary, list, load};
-pub use writer::{Recorder, crash_line};
+pub use writer::Recorder;
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

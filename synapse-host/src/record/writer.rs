@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::value::RawValue;
-use synapse_sdk::errors::WorkerCrashed;
 use synapse_sdk::events::{Event, Rfc3339};
 
 use super::line::{self, End, GapLine, LeftOut, Start};
@@ -231,35 +230,11 @@ impl Recorder {
 }
 
 impl AsRawFd for Recorder {
-    /// The open file, for a signal handler to write a [`crash_line`] to. It is
+    /// The open file, for a signal handler to write an end line to. It is
     /// closed by [`finish`](Recorder::finish): the handler has to forget it before.
     fn as_raw_fd(&self) -> RawFd {
         self.file.as_raw_fd()
     }
-}
-
-/// The end of a record whose process is being ended by `signal`, such as
-/// `SIGSEGV`: made beforehand, so that a signal handler needs only `write`.
-pub fn crash_line(signal: &str) -> Vec<u8> {
-    let error = WorkerCrashed::new(format!("{signal} ended the process"))
-        .details(serde_json::json!({ "signal": signal }))
-        .hint("run again with --isolated");
-    let error = error.to_json().to_string();
-    let error = line::json(&error);
-    let line = End {
-        status: Status::Crashed,
-        ended: None,
-        ms: None,
-        dropped: 0,
-        beside: Vec::new(),
-        metrics: None,
-        error: Some(&error),
-        result: None,
-    };
-    // Another thread may have been about to write: this begins a line of its own.
-    let mut bytes = vec![b'\n'];
-    line::push(&mut bytes, &line);
-    bytes
 }
 
 /// The file in which a part lies that is too long for its line.

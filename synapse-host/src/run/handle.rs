@@ -305,6 +305,10 @@ impl Run {
             let end = RunEnd { outcome, metrics: &metrics.to_value().to_string(), ms: milliseconds(elapsed) };
             self.notes.extend(recorder.finish(&end));
         }
+        if self.waits() > 0 {
+            let waits = self.waits();
+            self.notes.push(format!("the action waited {waits} times for its events to be taken"));
+        }
         let (id, started) = (self.id.take(), self.started_at);
         let result = result.map(|result| Outcome { result, metrics, started, elapsed, id });
         Ended { result, notes: std::mem::take(&mut self.notes) }

@@ -147,6 +147,8 @@ impl RunRequest {
     }
 
     /// After this long the run is cancelled, and given up after a grace time.
+    /// The time is looked at while somebody takes the run's events or waits
+    /// for its end.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);

@@ -193,10 +193,12 @@ mod tests {
                 stream.close();
             }
         });
+        while stream.waits() == 0 && !producer.is_finished() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let (mut count, mut batch) = (0, Vec::new());
         while stream.take(&mut batch, None) {
             count += batch.len();
-            std::thread::sleep(Duration::from_millis(5));
         }
         producer.join().expect("the producer ends");
         assert_eq!(count, 200);

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::layout::{
     ABI_MINOR, ABSENT, EVENT_LOG, EVENT_MESSAGE, EVENT_METRICS, EVENT_PROGRESS, FAILED, InitFn, MISUSE, OK,
-    OwnedBuf, PARAMS_CHECKED, SynBuf, SynCall, SynEvent, SynHost, SynPlugin, SynSlice, UNSUPPORTED,
+    OwnedBuf, PARAMS_CHECKED, Sized32, SynBuf, SynCall, SynEvent, SynHost, SynPlugin, SynSlice, UNSUPPORTED,
 };
 use crate::action::Check;
 use crate::errors::{ErrorKind, PluginError, Result};
@@ -50,8 +50,8 @@ impl PluginImage {
         // SAFETY: our table is static; `table` is ours to be written.
         let status = unsafe { init(&HOST.0, &mut table) };
         // SAFETY: null is noticed, else the table lives for ever.
-        match unsafe { table.as_ref() } {
-            Some(table) if status == OK && table.size as usize >= size_of::<SynPlugin>() => Ok(Self(table)),
+        match unsafe { SynPlugin::at(table) } {
+            Some(table) if status == OK => Ok(Self(table)),
             _ => Err(PluginError::new(
                 ErrorKind::IncompatiblePlugin,
                 format!("the plugin refused to start (status {status})"),
@@ -141,6 +141,7 @@ fn take(call: impl FnOnce(*mut SynBuf) -> i32) -> Result<OwnedBuf> {
     match status {
         OK => Ok(out),
         FAILED => Err(PluginError::from_json(&out)),
+        _ if !out.is_empty() => Err(PluginError::from_json(&out)),
         other => Err(PluginError::new(
             ErrorKind::IncompatiblePlugin,
             format!("the plugin answered with status {other}"),
@@ -180,7 +181,9 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        JOBS.write().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        let services = JOBS.write().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        // Only now, with the lock released: their drop may end another job.
+        drop(services);
     }
 }
 
@@ -202,19 +205,20 @@ static HOST: Offered = Offered(SynHost {
 });
 
 unsafe extern "C" fn emit(_: *mut c_void, job: u64, event: *const SynEvent<'_>) {
-    // SAFETY: null is noticed, else valid until this call returns.
-    let Some(event) = (unsafe { event.as_ref() }) else {
-        return;
-    };
-    let Some(services) = services_of(job) else {
-        return;
-    };
-    // SAFETY: the slices of the event are valid until this call returns.
-    let Some(event) = (unsafe { read_event(event) }) else {
-        return;
-    };
-    // A panic must not reach the plugin's frames; its own hook has told of it.
-    let _ = catch_unwind(AssertUnwindSafe(|| services.emit(event)));
+    contained(|| {
+        // SAFETY: null is noticed, else valid until this call returns.
+        let event = unsafe { SynEvent::at(event) }?;
+        let services = services_of(job)?;
+        // SAFETY: the slices of the event are valid until this call returns.
+        services.emit(unsafe { read_event(event) }?);
+        Some(())
+    });
+}
+
+/// A panic of the host must not reach the plugin's frames; the hook has told of
+/// it. What it carries is kept, because its drop could panic again.
+fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(std::mem::forget).ok()
 }
 
 /// `None` for events this host does not know.
@@ -222,9 +226,6 @@ unsafe extern "C" fn emit(_: *mut c_void, job: u64, event: *const SynEvent<'_>) 
 /// # Safety
 /// The slices of the event are valid.
 unsafe fn read_event<'a>(raw: &SynEvent<'a>) -> Option<Event<'a>> {
-    if (raw.size as usize) < size_of::<SynEvent<'_>>() {
-        return None;
-    }
     // SAFETY: promised by the caller.
     let text = |slice: &SynSlice<'a>| unsafe { slice.bytes() }.map(String::from_utf8_lossy);
     let level = Level::from_index(raw.level);
@@ -261,14 +262,13 @@ unsafe extern "C" fn call(
     let (service, request, body) = unsafe { (service.bytes(), request.bytes(), body.bytes()) };
     let service = String::from_utf8_lossy(service.unwrap_or_default());
     let (request, body) = (request.unwrap_or_default(), body.unwrap_or_default());
-    // As in `emit`: a panic of the host stays in the host.
-    let served = catch_unwind(AssertUnwindSafe(|| match services_of(job) {
+    let served = contained(|| match services_of(job) {
         Some(services) => serve(&*services, &service, request, body),
         None => Served::Failed(PluginError::new(ErrorKind::Internal, "this run has ended")),
-    }));
+    });
     let panicked =
         || Served::Failed(PluginError::new(ErrorKind::Internal, format!("the service {service} panicked")));
-    let (status, bytes) = served.unwrap_or_else(|_| panicked()).into_answer();
+    let (status, bytes) = served.unwrap_or_else(panicked).into_answer();
     // SAFETY: not null, and the caller's to be written.
     unsafe { out.write(SynBuf::of(bytes)) };
     status

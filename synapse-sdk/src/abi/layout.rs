@@ -38,7 +38,8 @@ pub const FAILED: i32 = 1;
 pub const UNSUPPORTED: i32 = 2;
 /// There is nothing of that name; `out` is empty.
 pub const ABSENT: i32 = 3;
-/// An argument breaks the rules of this interface.
+/// An argument breaks the rules of this interface; `out`, where there is one,
+/// may hold an error as JSON.
 pub const MISUSE: i32 = -1;
 
 /// Flag of [`SynCall`]: the params were checked against the action's schema.
@@ -224,6 +225,46 @@ pub struct SynHeader {
     pub config_len: u32,
 }
 
+/// A struct that begins with its size.
+///
+/// # Safety
+/// The first field of a `repr(C)` struct is a `u32` that holds the size the
+/// struct has where it was made.
+#[expect(unsafe_code, reason = "a promise about a layout")]
+pub(crate) unsafe trait Sized32: Sized {
+    /// The struct behind `pointer`; `None` for null, and when it was made by
+    /// someone whose struct is smaller than ours.
+    ///
+    /// # Safety
+    /// `pointer` is null, or what it points to is valid for `'a`.
+    unsafe fn at<'a>(pointer: *const Self) -> Option<&'a Self> {
+        if pointer.is_null() {
+            return None;
+        }
+        // SAFETY: the size comes first, and is there however small the rest is.
+        let size = unsafe { pointer.cast::<u32>().read() };
+        if (size as usize) < size_of::<Self>() {
+            return None;
+        }
+        // SAFETY: valid, promises the caller, and as large as we take it to be.
+        Some(unsafe { &*pointer })
+    }
+}
+
+#[expect(unsafe_code, reason = "they all begin with `size`")]
+mod sized {
+    use super::{Sized32, SynCall, SynEvent, SynHost, SynPlugin};
+
+    // SAFETY: `size` is the first field.
+    unsafe impl Sized32 for SynCall<'_> {}
+    // SAFETY: `size` is the first field.
+    unsafe impl Sized32 for SynEvent<'_> {}
+    // SAFETY: `size` is the first field.
+    unsafe impl Sized32 for SynHost {}
+    // SAFETY: `size` is the first field.
+    unsafe impl Sized32 for SynPlugin {}
+}
+
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     assert!(size_of::<SynSlice<'_>>() == 16);
@@ -235,83 +276,4 @@ const _: () = {
 };
 const _: () = assert!(size_of::<SynHeader>() == 32);
 
-#[expect(unsafe_code, reason = "owned memory that crosses between two allocators")]
-mod buffer {
-    use std::ffi::c_void;
-    use std::ops::Deref;
-    use std::ptr;
-
-    use super::SynBuf;
-
-    impl SynBuf {
-        /// No bytes, nothing to release.
-        pub const EMPTY: Self =
-            Self { ptr: ptr::null_mut(), len: 0, cap: 0, release: None, owner: ptr::null_mut() };
-
-        /// Bytes of this image's allocator.
-        pub fn of(bytes: Vec<u8>) -> Self {
-            let mut bytes = std::mem::ManuallyDrop::new(bytes);
-            Self {
-                ptr: bytes.as_mut_ptr(),
-                len: bytes.len(),
-                cap: bytes.capacity(),
-                release: Some(release_vec),
-                owner: ptr::null_mut::<c_void>(),
-            }
-        }
-    }
-
-    /// # Safety
-    /// `buf` points to what [`SynBuf::of`] of this image made, not released yet.
-    unsafe extern "C" fn release_vec(buf: *mut SynBuf) {
-        // SAFETY: the caller hands over a valid buffer.
-        let buf = unsafe { &mut *buf };
-        // SAFETY: pointer, length and capacity are those of a forgotten Vec of
-        // this image, and the buffer is emptied so that it is freed once.
-        drop(unsafe { Vec::from_raw_parts(buf.ptr, buf.len, buf.cap) });
-        *buf = SynBuf::EMPTY;
-    }
-
-    /// Bytes made by the other side, released when dropped.
-    pub struct OwnedBuf(SynBuf);
-
-    // SAFETY: the interface promises that a buffer can be read and released on
-    // any thread.
-    unsafe impl Send for OwnedBuf {}
-    // SAFETY: as above; shared access only reads.
-    unsafe impl Sync for OwnedBuf {}
-
-    impl OwnedBuf {
-        /// Takes over a buffer that a call filled.
-        ///
-        /// # Safety
-        /// The buffer was filled by a callee that keeps the rules of this
-        /// interface, and is taken over once.
-        pub unsafe fn take(buf: SynBuf) -> Self {
-            Self(buf)
-        }
-    }
-
-    impl Deref for OwnedBuf {
-        type Target = [u8];
-
-        fn deref(&self) -> &[u8] {
-            if self.0.ptr.is_null() {
-                return &[];
-            }
-            // SAFETY: `take` was promised a valid buffer, and it is ours.
-            unsafe { std::slice::from_raw_parts(self.0.ptr, self.0.len) }
-        }
-    }
-
-    impl Drop for OwnedBuf {
-        fn drop(&mut self) {
-            if let Some(release) = self.0.release {
-                // SAFETY: the buffer is ours and was not released before.
-                unsafe { release(&mut self.0) };
-            }
-        }
-    }
-}
-
-pub use buffer::OwnedBuf;
+pub use super::buffer::OwnedBuf;

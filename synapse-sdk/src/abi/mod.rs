@@ -10,6 +10,7 @@
 //! and grow only at the tail; panics, futures, thread-locals and Rust types
 //! never cross. All `unsafe` code of the SDK stands below this module.
 
+mod buffer;
 pub mod host_side;
 pub mod identity;
 pub mod layout;

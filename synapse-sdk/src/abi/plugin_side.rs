@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::identity::SDK_VERSION;
 use super::layout::{
     ABI_MINOR, ABSENT, EVENT_LOG, EVENT_MESSAGE, EVENT_METRICS, EVENT_PROGRESS, FAILED, MISUSE, OK, OwnedBuf,
-    PARAMS_CHECKED, SynBuf, SynCall, SynEvent, SynHost, SynPlugin, SynSlice, UNSUPPORTED,
+    PARAMS_CHECKED, Sized32, SynBuf, SynCall, SynEvent, SynHost, SynPlugin, SynSlice, UNSUPPORTED,
 };
 use crate::action::{ActionDef, Check, Instance, Listed, find};
 use crate::context::Context;
@@ -61,13 +61,13 @@ unsafe impl Sync for HostTable {}
 pub unsafe fn init(host: *const SynHost, out: *mut *const SynPlugin, listed: &[Listed]) -> i32 {
     std::hint::black_box(listed);
     // SAFETY: null is allowed and noticed, else the table lives for ever.
-    let Some(host) = (unsafe { host.as_ref() }) else {
+    let Some(host) = (unsafe { SynHost::at(host) }) else {
         return MISUSE;
     };
-    if out.is_null() || (host.size as usize) < size_of::<SynHost>() {
+    // A second host would be asked about jobs of the first.
+    if out.is_null() || !ptr::eq(HOST.get_or_init(|| HostTable(host)).0, host) {
         return MISUSE;
     }
-    HOST.get_or_init(|| HostTable(host));
     // SAFETY: not null, and the caller's to be written.
     unsafe { out.write(&PLUGIN.0) };
     OK
@@ -81,7 +81,11 @@ struct Live {
 
 unsafe extern "C" fn describe(_: *mut c_void, out: *mut SynBuf) -> i32 {
     // SAFETY: the host gives a buffer to fill.
-    unsafe { answer(out, || Ok(serde_json::to_vec(&Manifest::of_this_image())?)) }
+    unsafe { answer(out, manifest) }
+}
+
+fn manifest() -> Result<Vec<u8>, Refusal> {
+    Ok(serde_json::to_vec(&Manifest::of_this_image()).map_err(PluginError::from)?)
 }
 
 unsafe extern "C" fn validate(
@@ -109,12 +113,12 @@ unsafe extern "C" fn instantiate(
 ) -> i32 {
     let make = || {
         // SAFETY: what the host passes is valid during this call.
-        let (action, ctx) = unsafe { (text(&action)?, context(call)?) };
+        let (action, (ctx, _)) = unsafe { (text(&action)?, context(call)?) };
+        if instance.is_null() {
+            return Err(Refusal::Misuse("no place for the instance"));
+        }
         let def = find(action)?;
         let live = Box::new(Live { def, instance: def.instantiate(&ctx)? });
-        if instance.is_null() {
-            return Err(misuse("no place for the instance"));
-        }
         // SAFETY: not null, and the caller's to be written.
         unsafe { instance.write(Box::into_raw(live).cast()) };
         Ok(Vec::new())
@@ -131,13 +135,13 @@ unsafe extern "C" fn invoke(
 ) -> i32 {
     let run = || {
         // SAFETY: the host gives what `instantiate` made and has not dropped it.
-        let live = unsafe { instance.cast::<Live>().as_ref() }.ok_or_else(|| misuse("no instance"))?;
+        let live = unsafe { instance.cast::<Live>().as_ref() }.ok_or(Refusal::Misuse("no instance"))?;
         // SAFETY: what the host passes is valid during this call.
-        let ctx = unsafe { context(call)? };
-        // SAFETY: `context` checked that there is a call.
-        let (params, flags) = unsafe { (bytes(&(*call).params), (*call).flags) };
-        let check = if flags & PARAMS_CHECKED == 0 { Check::Needed } else { Check::Done };
-        live.def.call(&live.instance, params, check, &ctx)
+        let (ctx, call) = unsafe { context(call)? };
+        // SAFETY: as above.
+        let params = unsafe { bytes(&call.params) };
+        let check = if call.flags & PARAMS_CHECKED == 0 { Check::Needed } else { Check::Done };
+        Ok(live.def.call(&live.instance, params, check, &ctx)?)
     };
     // SAFETY: the host gives a buffer to fill.
     unsafe { answer(out, run) }
@@ -155,14 +159,31 @@ unsafe extern "C" fn drop_instance(_: *mut c_void, instance: *mut c_void) {
     });
 }
 
+/// Why a call has no result.
+enum Refusal {
+    /// The host broke the rules of the interface.
+    Misuse(&'static str),
+    Failed(PluginError),
+}
+
+impl From<PluginError> for Refusal {
+    fn from(error: PluginError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// Runs `work`, panics caught, and hands its bytes or its error to the host.
-unsafe fn answer(out: *mut SynBuf, work: impl FnOnce() -> Result<Vec<u8>>) -> i32 {
+///
+/// # Safety
+/// `out` is null or may be written.
+unsafe fn answer(out: *mut SynBuf, work: impl FnOnce() -> Result<Vec<u8>, Refusal>) -> i32 {
     if out.is_null() {
         return MISUSE;
     }
-    let (status, bytes) = match guarded(work) {
-        Ok(bytes) => (OK, bytes),
-        Err(error) => (FAILED, error.to_json_bytes()),
+    let (status, bytes) = match guarded(|| Ok(work())) {
+        Ok(Ok(bytes)) => (OK, bytes),
+        Ok(Err(Refusal::Misuse(what))) => (MISUSE, misuse(what).to_json_bytes()),
+        Ok(Err(Refusal::Failed(error))) | Err(error) => (FAILED, error.to_json_bytes()),
     };
     // SAFETY: not null, and the caller's to be written.
     unsafe { out.write(SynBuf::of(bytes)) };
@@ -178,21 +199,22 @@ unsafe fn bytes<'a>(slice: &SynSlice<'a>) -> &'a [u8] {
 
 /// # Safety
 /// The slice is the host's and valid.
-unsafe fn text<'a>(slice: &SynSlice<'a>) -> Result<&'a str> {
+unsafe fn text<'a>(slice: &SynSlice<'a>) -> Result<&'a str, Refusal> {
     // SAFETY: promised by the caller.
-    std::str::from_utf8(unsafe { bytes(slice) }).map_err(|_| misuse("a name is not UTF-8"))
+    std::str::from_utf8(unsafe { bytes(slice) }).map_err(|_| Refusal::Misuse("a name is not UTF-8"))
 }
 
 /// # Safety
 /// `call` is null or valid until the host's call returns; so is what it points to.
-unsafe fn context(call: *const SynCall<'_>) -> Result<Context> {
+unsafe fn context<'a>(call: *const SynCall<'a>) -> Result<(Context, &'a SynCall<'a>), Refusal> {
     // SAFETY: promised by the caller.
-    let call = unsafe { call.as_ref() }.ok_or_else(|| misuse("no call"))?;
-    if (call.size as usize) < size_of::<SynCall<'_>>() || call.cancelled.is_null() {
-        return Err(misuse("the call is incomplete"));
+    let call = unsafe { SynCall::at(call) }.ok_or(Refusal::Misuse("no call, or not all of it"))?;
+    if call.cancelled.is_null() {
+        return Err(Refusal::Misuse("the call has no cancel flag"));
     }
-    let host = HOST.get().ok_or_else(|| misuse("not initialised"))?;
-    Ok(Context::new(Arc::new(HostServices::new(*host, call.job, call.cancelled))))
+    let host = HOST.get().ok_or(Refusal::Misuse("not initialised"))?;
+    let ctx = Context::new(Arc::new(HostServices::new(*host, call.job, call.cancelled)));
+    Ok((ctx, call))
 }
 
 fn misuse(what: &str) -> PluginError {
@@ -276,7 +298,11 @@ fn ask(host: HostTable, job: u64, service: &str, request: &Value, body: &[u8]) -
             ),
         )
         .hint("run it with a newer synapse")),
-        _ => Err(PluginError::from_json(&out)),
+        FAILED => Err(PluginError::from_json(&out)),
+        other => Err(PluginError::new(
+            ErrorKind::Internal,
+            format!("the host answered {service} with status {other}"),
+        )),
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Number, Value};
 
+use super::numbers::{CountRules, NumberRules};
+use super::pass::{self, Pass};
 use crate::errors::{ErrorKind, PluginError, Result};
 
 /// A compiled schema.
@@ -11,6 +13,8 @@ use crate::errors::{ErrorKind, PluginError, Result};
 pub struct Schema {
     /// The root first, then each definition that is referred to.
     pub(super) nodes: Vec<Node>,
+    /// For values that the schema says nothing of.
+    pub(super) anything: Node,
 }
 
 /// One schema within a schema.
@@ -31,6 +35,7 @@ pub(super) struct Node {
     pub(super) object: ObjectRules,
     /// The schema `false`: nothing fits.
     pub(super) never: bool,
+    pub(super) pass: Pass,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,26 +50,20 @@ pub(super) enum Type {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct NumberRules {
-    pub(super) minimum: Option<Number>,
-    pub(super) maximum: Option<Number>,
-    pub(super) exclusive_minimum: Option<Number>,
-    pub(super) exclusive_maximum: Option<Number>,
-    pub(super) multiple_of: Option<Number>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct CountRules {
-    pub(super) min: Option<u64>,
-    pub(super) max: Option<u64>,
-}
-
-#[derive(Debug, Default)]
 pub(super) struct ObjectRules {
-    pub(super) properties: Vec<(String, Node)>,
+    pub(super) properties: Vec<Property>,
     pub(super) required: Vec<String>,
+    /// How many of the properties are required.
+    pub(super) required_properties: usize,
     pub(super) additional: Additional,
     pub(super) count: CountRules,
+}
+
+#[derive(Debug)]
+pub(super) struct Property {
+    pub(super) name: String,
+    pub(super) node: Node,
+    pub(super) required: bool,
 }
 
 #[derive(Debug, Default)]
@@ -102,7 +101,7 @@ impl Schema {
             Compiler { root: schema, references: BTreeMap::new(), nodes: vec![Node::default()] };
         let root = compiler.node(schema, "")?;
         compiler.nodes[0] = root;
-        Ok(Self { nodes: compiler.nodes })
+        Ok(Self { nodes: compiler.nodes, anything: Node::default() })
     }
 }
 
@@ -126,6 +125,8 @@ impl Compiler<'_> {
         for (keyword, value) in keywords {
             self.keyword(&mut node, keyword, value, &format!("{place}/{keyword}"))?;
         }
+        node.object.mark_required();
+        node.pass = pass::of(&node, keywords.keys().filter(|keyword| !is_annotation(keyword)));
         Ok(node)
     }
 
@@ -155,7 +156,7 @@ impl Compiler<'_> {
             "additionalProperties" => node.object.additional = self.additional(value, place)?,
             "minProperties" => node.object.count.min = Some(count(value, place)?),
             "maxProperties" => node.object.count.max = Some(count(value, place)?),
-            known if ANNOTATIONS.contains(&known) || known.starts_with("x-") => {}
+            other if is_annotation(other) => {}
             _ => return Err(unsupported(place, "this keyword is not supported")),
         }
         Ok(())
@@ -166,10 +167,13 @@ impl Compiler<'_> {
         schemas.map(|(index, schema)| self.node(schema, &format!("{place}/{index}"))).collect()
     }
 
-    fn properties(&mut self, value: &Value, place: &str) -> Result<Vec<(String, Node)>> {
+    fn properties(&mut self, value: &Value, place: &str) -> Result<Vec<Property>> {
         let schemas = object(value, place)?.iter();
         schemas
-            .map(|(name, schema)| Ok((name.clone(), self.node(schema, &format!("{place}/{name}"))?)))
+            .map(|(name, schema)| {
+                let node = self.node(schema, &format!("{place}/{name}"))?;
+                Ok(Property { name: name.clone(), node, required: false })
+            })
             .collect()
     }
 
@@ -201,6 +205,19 @@ impl Compiler<'_> {
         self.nodes[index] = self.node(&definition, target)?;
         Ok(index)
     }
+}
+
+impl ObjectRules {
+    fn mark_required(&mut self) {
+        for property in &mut self.properties {
+            property.required = self.required.contains(&property.name);
+            self.required_properties += usize::from(property.required);
+        }
+    }
+}
+
+fn is_annotation(keyword: &str) -> bool {
+    ANNOTATIONS.contains(&keyword) || keyword.starts_with("x-")
 }
 
 fn types(value: &Value, place: &str) -> Result<Vec<Type>> {

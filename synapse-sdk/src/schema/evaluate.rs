@@ -1,18 +1,22 @@
 //! Walks a document along a compiled schema and collects what does not fit.
 
-use std::cmp::Ordering;
-
 use serde_json::{Map, Number, Value};
 
 use super::Violation;
-use super::compile::{Additional, CountRules, Node, NumberRules, Schema, Type};
+use super::compile::{Additional, Node, Schema, Type};
+use super::numbers::{CountRules, NumberRules, is_integer, is_multiple, whole};
 use crate::suggest::nearest;
 
 impl Schema {
     /// Every violation in `document`, in its order; none when it fits.
     pub fn check(&self, document: &Value) -> Vec<Violation> {
+        self.check_part(&self.nodes[0], document)
+    }
+
+    /// The same for a part of a document and the part of the schema for it.
+    pub(super) fn check_part(&self, node: &Node, part: &Value) -> Vec<Violation> {
         let mut walk = Walk { schema: self, place: Vec::new(), violations: Vec::new() };
-        walk.node(&self.nodes[0], document);
+        walk.node(node, part);
         walk.violations
     }
 }
@@ -131,20 +135,9 @@ impl<'a> Walk<'a> {
     }
 
     fn number(&mut self, rules: &NumberRules, number: &Number, value: &Value) {
-        use Ordering::{Equal, Greater, Less};
-        let bounds: [(&str, &Option<Number>, &[Ordering], &str); 4] = [
-            ("minimum", &rules.minimum, &[Greater, Equal], "at least"),
-            ("maximum", &rules.maximum, &[Less, Equal], "at most"),
-            ("exclusiveMinimum", &rules.exclusive_minimum, &[Greater], "greater than"),
-            ("exclusiveMaximum", &rules.exclusive_maximum, &[Less], "less than"),
-        ];
-        for (rule, bound, fitting, words) in bounds {
-            if let Some(bound) = bound
-                && !fitting.contains(&compare(number, bound))
-            {
-                let message = format!("expected {words} {bound}, not {number}");
-                self.add(rule, value, Value::Number(bound.clone()), message);
-            }
+        for bound in rules.bounds().filter(|bound| !bound.holds(number)) {
+            let message = format!("expected {} {}, not {number}", bound.words, bound.limit);
+            self.add(bound.keyword, value, Value::Number(bound.limit.clone()), message);
         }
         if let Some(step) = &rules.multiple_of
             && !is_multiple(number, step)
@@ -173,9 +166,9 @@ impl<'a> Walk<'a> {
         let rules = &node.object;
         self.count(&rules.count, fields.len() as u64, value, ["minProperties", "maxProperties"], "entry");
         for (name, value) in fields {
-            let known = rules.properties.iter().find(|(property, _)| property == name);
+            let known = rules.properties.iter().find(|property| property.name == *name);
             match (known, &rules.additional) {
-                (Some((_, schema)), _) => self.within(Step::Field(name), |walk| walk.node(schema, value)),
+                (Some(known), _) => self.within(Step::Field(name), |walk| walk.node(&known.node, value)),
                 (None, Additional::Allowed) => {}
                 (None, Additional::Refused) => {
                     self.within(Step::Field(name), |walk| walk.unknown_field(node, fields, name, value));
@@ -193,7 +186,7 @@ impl<'a> Walk<'a> {
     }
 
     fn unknown_field(&mut self, node: &Node, present: &Map<String, Value>, name: &str, value: &Value) {
-        let known: Vec<&str> = node.object.properties.iter().map(|(name, _)| name.as_str()).collect();
+        let known: Vec<&str> = node.object.properties.iter().map(|property| property.name.as_str()).collect();
         let unset = known.iter().copied().filter(|known| !present.contains_key(*known));
         let message = match nearest(name, unset) {
             Some(near) => format!("no such field; did you mean `{near}`?"),
@@ -270,22 +263,6 @@ impl Type {
     }
 }
 
-/// `1.0` is an integer to JSON Schema, though not to the decoder: see
-/// [`canonical`].
-fn is_integer(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => number.is_i64() || number.is_u64() || whole(number).is_some(),
-        _ => false,
-    }
-}
-
-/// The integer that a float such as `1.0` stands for, when it is exact.
-fn whole(number: &Number) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let float = number.as_f64()?;
-    (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
-}
-
 /// Turns floats without a fraction into integers, throughout `document`, so
 /// that `10.0` is accepted where an integer is expected. Decoding a float from
 /// an integer gives the same number, so nothing else changes.
@@ -302,27 +279,13 @@ pub(crate) fn canonical(document: &mut Value) {
     }
 }
 
-fn compare(left: &Number, right: &Number) -> Ordering {
-    match (integer(left), integer(right)) {
-        (Some(left), Some(right)) => left.cmp(&right),
-        _ => {
-            let (left, right) = (left.as_f64().unwrap_or(f64::NAN), right.as_f64().unwrap_or(f64::NAN));
-            left.total_cmp(&right)
-        }
-    }
-}
-
-fn integer(number: &Number) -> Option<i128> {
-    number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
-}
-
-fn is_multiple(number: &Number, step: &Number) -> bool {
-    match (integer(number), integer(step)) {
-        (Some(number), Some(step)) => step != 0 && number % step == 0,
-        _ => {
-            let (number, step) = (number.as_f64().unwrap_or(f64::NAN), step.as_f64().unwrap_or(f64::NAN));
-            (number / step).fract() == 0.0
-        }
+/// Whether [`canonical`] would leave `document` as it is.
+pub(super) fn is_canonical(document: &Value) -> bool {
+    match document {
+        Value::Number(number) => !number.is_f64() || whole(number).is_none(),
+        Value::Array(items) => items.iter().all(is_canonical),
+        Value::Object(fields) => fields.values().all(is_canonical),
+        _ => true,
     }
 }
 
@@ -444,6 +407,20 @@ mod tests {
         assert_eq!(one(json!({"maximum": u64::MAX - 1}), json!(u64::MAX)).1, "maximum");
         assert_eq!(check(json!({"multipleOf": 3}), json!(9)), []);
         assert_eq!(one(json!({"multipleOf": 3}), json!(10)).1, "multipleOf");
+    }
+
+    #[test]
+    fn exclusive_bounds_leave_out_the_bound() {
+        let schema = json!({"exclusiveMinimum": 0, "exclusiveMaximum": 1.5});
+        assert_eq!(check(schema.clone(), json!(0.1)), []);
+        assert_eq!(
+            one(schema.clone(), json!(0)),
+            violation("", "exclusiveMinimum", "expected greater than 0, not 0")
+        );
+        assert_eq!(
+            one(schema, json!(1.5)),
+            violation("", "exclusiveMaximum", "expected less than 1.5, not 1.5")
+        );
     }
 
     #[test]

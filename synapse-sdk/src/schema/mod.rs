@@ -23,8 +23,11 @@
 //! # Ok::<(), PluginError>(())
 //! ```
 
+mod accept;
 mod compile;
 pub(crate) mod evaluate;
+mod numbers;
+mod pass;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,0 +1,56 @@
+//! What programs read keeps its shape: each kind of output fits its schema in
+//! `docs/schemas`.
+
+use std::fs;
+
+use serde_json::Value;
+use synapse_sdk::schema::Schema;
+use synapse_tests::{Synapse, workspace};
+
+#[track_caller]
+fn fits(document: &Value, schema: &str) {
+    let file = workspace().join("docs/schemas").join(schema).with_extension("json");
+    let text = fs::read_to_string(&file).expect("the schema is there");
+    let schema =
+        Schema::compile(&serde_json::from_str(&text).expect("it is JSON")).expect("it can be compiled");
+    let violations = schema.check(document);
+    assert!(violations.is_empty(), "{violations:#?}\n{document:#}");
+}
+
+#[test]
+fn runs_with_and_without_a_record() {
+    let synapse = Synapse::new();
+    fits(&synapse.act("greet", "greet --json -P name=Ada").run().code(0).document(), "run");
+    fits(&synapse.act("greet", "greet --json -P name=Ada --no-record").run().code(0).document(), "run");
+    fits(&synapse.act("misbehave", "events --json").run().code(0).document(), "run");
+    fits(&synapse.call("run list --json").run().code(0).document(), "run-list");
+}
+
+#[test]
+fn errors_of_every_kind_a_user_meets() {
+    let synapse = Synapse::new();
+    let errors = [
+        ("greet", "greet --json -P name=", 3),
+        ("greet", "gret --json", 4),
+        ("greet", "greet --json --params {", 2),
+        ("greet", "greet --json --mode task -P name=Ada", 2),
+        ("misbehave", "fail --json -P how=own", 1),
+        ("misbehave", "fail --json -P how=io", 1),
+        ("misbehave", "panics --json", 1),
+        ("misbehave", "segv --json", 139),
+    ];
+    for (plugin, words, code) in errors {
+        let error = synapse.act(plugin, words).run().code(code).error();
+        fits(&serde_json::json!({ "error": error }), "error");
+    }
+    fits(&synapse.call("run list --json").run().code(0).document(), "run-list");
+}
+
+#[test]
+fn events_while_an_action_runs() {
+    let events = Synapse::new().act("misbehave", "events --json").run().code(0).events();
+    assert!(events.len() > 10, "{events:#?}");
+    for event in &events {
+        fits(event, "event");
+    }
+}
