@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use synapse_benches::{measured, workspace};
+use synapse_benches::{measured, measured_folder, workspace};
+use synapse_host::author::Profile;
+use synapse_host::run::{RunRequest, run_plugin_blocking};
 
 const ROUNDS: usize = 200;
 
@@ -36,7 +38,32 @@ impl Timed {
     }
 }
 
+/// The first call by path in a process of its own, in microseconds.
+fn first_call() {
+    let request = RunRequest::new(measured_folder(), "greet_and_log").params_json("{\"name\":\"Ada\"}");
+    let started = Instant::now();
+    let outcome = run_plugin_blocking(request.profile(Profile::Release));
+    let elapsed = started.elapsed();
+    assert!(outcome.is_ok(), "{outcome:?}");
+    println!("{}", elapsed.as_micros());
+}
+
+/// Starts this program anew for each first call.
+fn first_calls() -> Vec<u64> {
+    let this = std::env::current_exe().unwrap_or_default();
+    let once = |_| {
+        let output = Command::new(&this).arg("first-call").output().ok()?;
+        String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+    };
+    let mut calls: Vec<u64> = (0..ROUNDS).filter_map(once).collect();
+    calls.sort_unstable();
+    calls
+}
+
 fn main() {
+    if std::env::args().any(|argument| argument == "first-call") {
+        return first_call();
+    }
     let library = measured().image().path.display().to_string();
     let folder = workspace().join("examples/greet").display().to_string();
     let synapse = workspace().join("target/release/synapse");
@@ -70,6 +97,9 @@ fn main() {
         let at = |share: usize| command.times[command.times.len() * share / 100].as_secs_f64() * 1e3;
         println!("{:<32} {:>8.2} {:>8.2} {:>8.2}", command.name, at(50), at(0), at(90));
     }
+    let first = first_calls();
+    let at = |share: usize| first.get(first.len() * share / 100).copied().unwrap_or_default() as f64 / 1e3;
+    println!("{:<32} {:>8.2} {:>8.2} {:>8.2}", "run_plugin by path, first call", at(50), at(0), at(90));
     // A folder of our own that nobody else uses.
     let _ = std::fs::remove_dir_all(home);
 }

@@ -23,7 +23,8 @@ use proc_macro::TokenStream;
 /// The function takes its params by value and a `&Context`, and returns a
 /// `Result`. It stays what it is and can be called in tests. Beside it stands a
 /// type of the same name, by which `export_plugin!` and `LocalExecutor` know
-/// the action.
+/// the action. An action named like its module is therefore called by its path,
+/// `train::train`: a `use` of it would meet the module.
 ///
 /// | key | meaning | default |
 /// |---|---|---|

@@ -277,7 +277,7 @@ impl ActionDef {
             facts: A::FACTS,
             make: make_erased::<A>,
             call: call_erased::<A>,
-            params_schema: || schema::json_schema::<A::Params>(Contract::Params),
+            params_schema: params_schema::<A::Params>,
             result_schema: || schema::json_schema::<A::Output>(Contract::Result),
             untyped_result: || false,
             compiled: OnceLock::new(),
@@ -402,8 +402,12 @@ fn call_erased<A: Action>(
 }
 
 fn decode<P: Params>(def: &ActionDef, params: &[u8], check: Check) -> Result<P> {
-    if TypeId::of::<P>() == TypeId::of::<()>() && params == b"{}" {
-        return decode_checked(b"null", def.schema()?, def.facts.name);
+    if is_unit::<P>() {
+        if check == Check::Needed {
+            def.validate(params)?;
+        }
+        // Callers give `{}`; serde reads `()` from `null`.
+        return Ok(P::deserialize(Value::Null)?);
     }
     if (check == Check::Done || def.schema()?.accepts(params))
         && let Ok(params) = serde_json::from_slice(params)
@@ -411,6 +415,18 @@ fn decode<P: Params>(def: &ActionDef, params: &[u8], check: Check) -> Result<P> 
         return Ok(params);
     }
     decode_checked(params, def.schema()?, def.facts.name)
+}
+
+fn is_unit<P: Params>() -> bool {
+    TypeId::of::<P>() == TypeId::of::<()>()
+}
+
+/// Params of type `()` are an object without fields, like all others.
+fn params_schema<P: Params>() -> Value {
+    if is_unit::<P>() {
+        return serde_json::json!({ "type": "object", "properties": {}, "additionalProperties": false });
+    }
+    schema::json_schema::<P>(Contract::Params)
 }
 
 fn decode_checked<P: DeserializeOwned>(params: &[u8], schema: &Schema, action: &str) -> Result<P> {

@@ -37,6 +37,9 @@
 //! assert_eq!(run["message"], "Hello Ada!");
 //! # Ok::<(), PluginError>(())
 //! ```
+//!
+//! The macros name this crate `synapse_sdk`. A crate that calls it otherwise in
+//! its Cargo.toml adds `extern crate sdk as synapse_sdk;` to its `lib.rs`.
 
 // The macros name this crate from outside; inside it they need the same name.
 extern crate self as synapse_sdk;

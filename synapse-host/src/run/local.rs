@@ -1,16 +1,16 @@
 //! Runs an action in this process.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use synapse_sdk::abi::host_side::{Job, PluginInstance};
 use synapse_sdk::action::Check;
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::{Event, EventBody};
 use synapse_sdk::services::{AgentClient, Checkpoint, Client, RunInfo, Services};
-use synapse_sdk::{Env, StateDir};
+use synapse_sdk::{Env, ErrorKind, PluginError, StateDir};
 
 use super::flight;
 use super::request::RunRequest;
@@ -73,7 +73,10 @@ impl LocalRun {
         let _flight = InFlight::begin(&self.plugin.config().code, &self.action);
         let instance = instance(self.plugin.image(), &self.action, &self.services.env, &job)?;
         let result = instance.invoke(self.params.as_bytes(), Check::Needed, &job)?;
-        Ok(String::from_utf8_lossy(&result).into_owned())
+        let text = std::str::from_utf8(&result);
+        let text =
+            text.map_err(|_| PluginError::new(ErrorKind::Execution, "the plugin's result is not UTF-8"))?;
+        Ok(text.to_owned())
     }
 }
 
@@ -95,12 +98,12 @@ impl Drop for InFlight {
 
 /// The objects of one image, by action, each with the environment it was made
 /// in.
-type Instances = HashMap<String, (Arc<Env>, Arc<PluginInstance>)>;
+type Instances = BTreeMap<String, (Arc<Env>, Arc<PluginInstance>)>;
 
 /// The object of an action, made once per image and environment: a call with
 /// other variables gets a new one, and calls running on the old end on it.
 fn instance(image: &Arc<Image>, action: &str, env: &Arc<Env>, job: &Job) -> Result<Arc<PluginInstance>> {
-    static INSTANCES: LazyLock<Mutex<HashMap<usize, Instances>>> = LazyLock::new(Mutex::default);
+    static INSTANCES: Mutex<BTreeMap<usize, Instances>> = Mutex::new(BTreeMap::new());
     // Images are never unloaded, so their addresses are never used again.
     let image_key = Arc::as_ptr(image) as usize;
     let lock = || INSTANCES.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! What a plugin says of itself in its file: read without running its code.
 //!
 //! The identity is one exported symbol in section `.synapse`: a
-//! [`SynHeader`](super::layout::SynHeader), then JSON, then the bytes of
+//! [`SynHeader`], then JSON, then the bytes of
 //! config.yaml as they are. It is put together at compile time by
 //! [`export_plugin!`](crate::export_plugin).
 
