@@ -178,7 +178,8 @@ fn an_entrypoint_in_the_form_of_python_leads_into_a_module() {
 
 #[test]
 fn an_action_without_an_entry_is_offered_under_its_own_name() {
-    Synapse::new().act("misbehave", "unconfigured").run().code(0).prints("found\n");
+    let ended = Synapse::new().act("misbehave", "unconfigured").run().code(0).prints("found\n");
+    ended.says("`unconfigured` has no entry in config.yaml");
 }
 
 #[test]

@@ -40,6 +40,17 @@ fn a_changed_config_makes_a_library_stale() {
 }
 
 #[test]
+fn a_questionable_config_is_told_when_the_plugin_is_built() {
+    let synapse = Synapse::new();
+    let plugin = Generated::new("questioned_plugin", &says("\"built\""));
+    let config = "name: N\ncode: questioned\nversion: 0.1.0\ncategory: custom\n\
+                  descripton: of what it does\nactions:\n  say: {}\n";
+    plugin.write("config.yaml", config);
+    let ended = plugin.call(&synapse, "plugin build").arg(plugin.folder()).run().code(0);
+    ended.says("config.yaml:5: warning: descripton").says("`description`");
+}
+
+#[test]
 fn a_compile_error_is_told_by_the_compiler_first() {
     let synapse = Synapse::new();
     let plugin = Generated::new("broken_plugin", &says("ad_hoc"));

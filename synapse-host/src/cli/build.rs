@@ -44,6 +44,9 @@ impl BuildArgs {
             with_resolver(self.target.profile(), common, output, |resolver| resolver.build(&folder, config))?;
         let inspected = inspect(&built.library)?;
         let manifest = describe(&built.library)?;
+        for problem in &inspected.config_warnings {
+            output.note(&format!("config.yaml:{}: {problem}", problem.line));
+        }
         for warning in unlisted(&inspected.facts.actions, inspected.actions_listed, &manifest) {
             output.note(&warning);
         }

@@ -92,6 +92,11 @@ impl RunArgs {
             output.note(&format!("loaded {}", plugin.image().path.display()));
         }
         let registered = plugin.registered_name(&action)?;
+        if plugin.config().action(&action).is_none() {
+            output.note(&format!(
+                "warning: `{action}` has no entry in config.yaml; it runs under its own name"
+            ));
+        }
         let schema = || params_schema(&plugin, registered);
         let params = self.params.read(schema)?;
         self.warn_of_resources(output);
