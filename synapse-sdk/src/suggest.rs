@@ -22,7 +22,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 fn folded(word: &str) -> String {
-    word.trim().to_lowercase().replace('-', "_")
+    word.trim().to_ascii_lowercase().replace('-', "_")
 }
 
 fn closest<'a>(word: &str, candidates: &[(&'a str, String)]) -> Option<&'a str> {
@@ -36,7 +36,7 @@ fn closest<'a>(word: &str, candidates: &[(&'a str, String)]) -> Option<&'a str> 
 
 fn distance_within_limit(word: &str, candidate: &str) -> Option<usize> {
     let longer = word.chars().count().max(candidate.chars().count());
-    let distance = strsim::damerau_levenshtein(word, candidate);
+    let distance = strsim::osa_distance(word, candidate);
     (distance <= longer / 3).then_some(distance)
 }
 

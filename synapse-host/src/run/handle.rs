@@ -86,7 +86,10 @@ fn recorder(plugin: &Plugin, request: &RunRequest, started: u64) -> Result<Optio
 /// State is kept where the request says, else with the job, else with the
 /// record; a run with none of these has a folder that goes with it.
 fn state_dir(request: &RunRequest, recorder: Option<&Recorder>) -> Option<PathBuf> {
-    let of_job = || Some(Home::from_env()?.state(request.job_id.as_deref()?));
+    let of_job = || {
+        let job_id = request.job_id.as_deref()?;
+        Some(Home::from_env()?.state(job_id))
+    };
     let of_record = || Some(recorder?.folder().to_owned());
     request.state_dir.clone().or_else(of_job).or_else(of_record)
 }
