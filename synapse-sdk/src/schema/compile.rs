@@ -101,7 +101,40 @@ impl Schema {
             Compiler { root: schema, references: BTreeMap::new(), nodes: vec![Node::default()] };
         let root = compiler.node(schema, "")?;
         compiler.nodes[0] = root;
+        if let Some(circle) = (0..compiler.nodes.len()).find(|index| leads_to_itself(&compiler.nodes, *index))
+        {
+            let named = compiler.references.iter().find(|(_, index)| **index == circle);
+            let place = named.map_or("", |(target, _)| target.trim_start_matches('#'));
+            return Err(unsupported(place, "it leads back to itself without reading any of the value"));
+        }
         Ok(Self { nodes: compiler.nodes, anything: Node::default() })
+    }
+}
+
+/// Whether a value would be checked against this node again and again.
+fn leads_to_itself(nodes: &[Node], start: usize) -> bool {
+    let mut reached = Vec::new();
+    nodes[start].refers_in_place(&mut reached);
+    let mut next = 0;
+    while let Some(&index) = reached.get(next) {
+        if index == start {
+            return true;
+        }
+        if !reached[..next].contains(&index) {
+            nodes[index].refers_in_place(&mut reached);
+        }
+        next += 1;
+    }
+    false
+}
+
+impl Node {
+    /// The nodes that the same value is checked against.
+    fn refers_in_place(&self, targets: &mut Vec<usize>) {
+        targets.extend(self.reference);
+        for part in self.all_of.iter().chain(&self.any_of).chain(&self.one_of) {
+            part.refers_in_place(targets);
+        }
     }
 }
 

@@ -439,6 +439,25 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_may_contain_itself_but_not_be_itself() {
+        let tree =
+            json!({"type": "object", "properties": {"left": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}});
+        assert_eq!(check(tree.clone(), json!({"left": {"left": null}})), []);
+        assert_eq!(one(tree, json!({"left": {"left": 1}})).0, "/left/left");
+        for circle in [
+            json!({"$ref": "#"}),
+            json!({"allOf": [{"anyOf": [{"$ref": "#"}]}]}),
+            json!({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"oneOf": [{"$ref": "#/$defs/A"}]}}}),
+        ] {
+            let error = Schema::compile(&circle).unwrap_err();
+            assert!(
+                error.to_string().ends_with("leads back to itself without reading any of the value"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn foreign_keywords_are_refused_with_their_place() {
         let error = Schema::compile(&json!({"properties": {"a": {"if": {}}}})).unwrap_err();
         assert_eq!(error.to_string(), "JSON Schema at #/properties/a/if: this keyword is not supported");

@@ -93,7 +93,10 @@ mod tests {
             pass(json!({"title": "T", "properties": {"a": text}, "required": ["a"]})),
             Pass::Straight
         ));
-        assert!(matches!(pass(json!({"$ref": "#", "description": "the same"})), Pass::Reference(0)));
+        assert!(matches!(
+            pass(json!({"$ref": "#/$defs/A", "description": "the same", "$defs": {"A": {}}})),
+            Pass::Reference(1)
+        ));
         assert!(matches!(pass(json!({"anyOf": [text, {"type": "null"}], "default": null})), Pass::OrNull(0)));
         assert!(matches!(pass(json!({"anyOf": [{"type": "null"}, text]})), Pass::OrNull(1)));
         let described =
@@ -110,7 +113,7 @@ mod tests {
             json!({"oneOf": [{"type": "string"}, {"type": "null"}]}),
             json!({"anyOf": [{"type": "string"}, {"type": "null", "enum": [1]}]}),
             json!({"oneOf": [{"const": "a"}, {"const": "b", "minLength": 3}]}),
-            json!({"$ref": "#", "minimum": 1}),
+            json!({"$ref": "#/$defs/A", "minimum": 1, "$defs": {"A": {}}}),
             json!({"required": ["a"]}),
             json!({"minProperties": 1}),
             json!({"uniqueItems": true}),
