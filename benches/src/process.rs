@@ -1,6 +1,8 @@
 //! What a whole process costs: `cargo run --release -p synapse-benches --bin process`.
 //!
 //! Commands take turns, so that a busy moment of the machine meets all alike.
+//! With the argument `edit` it measures what an author waits for: a changed
+//! function of a plugin outside this workspace, built and run.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -60,7 +62,35 @@ fn first_calls() -> Vec<u64> {
     calls
 }
 
+/// Edits a copy of the greeter and runs it, in the dev profile.
+fn edits() -> std::io::Result<()> {
+    let (from, copy) = (workspace().join("examples/greet"), std::env::temp_dir().join("synapse-bench-edit"));
+    std::fs::create_dir_all(copy.join("src"))?;
+    let manifest = std::fs::read_to_string(from.join("Cargo.toml"))?;
+    let sdk = workspace().join("synapse-sdk").canonicalize()?;
+    let manifest = manifest.replace("../../synapse-sdk", &sdk.display().to_string());
+    let profile = "\n[workspace]\n\n[profile.dev]\ndebug = \"line-tables-only\"\n";
+    std::fs::write(copy.join("Cargo.toml"), manifest + profile)?;
+    std::fs::copy(from.join("config.yaml"), copy.join("config.yaml"))?;
+    let code = std::fs::read_to_string(from.join("src/lib.rs"))?;
+    let folder = copy.display().to_string();
+    let arguments = ["plugin", "run", "greet", "--path", &folder, "-P", "name=Ada"];
+    let mut run = Timed::new("edit → run", workspace().join("target/release/synapse"), &arguments);
+    for edit in 0..10 {
+        std::fs::write(copy.join("src/lib.rs"), code.replace("\"Hello\"", &format!("\"Hello {edit}\"")))?;
+        run.once(&copy.join("home"));
+    }
+    // The first built everything.
+    run.times.remove(0);
+    run.times.sort();
+    println!("edit → run: median {:?} of {}, fastest {:?}", run.times[4], run.times.len(), run.times[0]);
+    Ok(())
+}
+
 fn main() {
+    if std::env::args().any(|argument| argument == "edit") {
+        return edits().unwrap_or_else(|error| eprintln!("error: {error}"));
+    }
     if std::env::args().any(|argument| argument == "first-call") {
         return first_call();
     }

@@ -4,7 +4,7 @@
 //! when a thread ends. A file that was replaced is loaded as a second image;
 //! runs on the first one end on it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-use synapse_sdk::PluginError;
-use synapse_sdk::abi::host_side::PluginImage;
+use synapse_sdk::abi::host_side::{Job, PluginImage, PluginInstance};
 use synapse_sdk::abi::layout::{INIT_SYMBOL, InitFn};
 use synapse_sdk::errors::{IncompatiblePlugin, Result, ResultExt};
 use synapse_sdk::manifest::Manifest;
+use synapse_sdk::{Env, PluginError};
 
-use crate::inspect::{Inspected, inspect};
+use crate::inspect::{Inspected, inspect, open_file};
 
 /// A plugin's file, checked and loaded.
 pub struct Image {
@@ -29,7 +29,11 @@ pub struct Image {
     pub inspected: Inspected,
     plugin: PluginImage,
     manifest: OnceLock<Manifest>,
+    instances: Mutex<Instances>,
 }
+
+/// The objects of actions, each with the environment it was made in.
+type Instances = BTreeMap<String, (Arc<Env>, Arc<PluginInstance>)>;
 
 /// What tells one version of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +56,7 @@ impl Image {
     /// As [`inspect`]; [`IncompatiblePlugin`](synapse_sdk::ErrorKind::IncompatiblePlugin)
     /// when the system's loader refuses it.
     pub fn load(path: &Path) -> Result<Arc<Self>> {
-        let file = File::open(path).with_context(|| path.display().to_string());
-        let file = file.map_err(|error| error.with_kind(synapse_sdk::ErrorKind::NotFound))?;
+        let file = open_file(path)?;
         let stamp = Stamp::of(&file)?;
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         let known = loaded.get(path);
@@ -65,7 +68,13 @@ impl Image {
         let replaced = known.is_some();
         let inspected = inspect(path)?;
         let plugin = if replaced { open_again(path, file)? } else { open(path, path)? };
-        let image = Arc::new(Self { path: path.to_owned(), inspected, plugin, manifest: OnceLock::new() });
+        let image = Arc::new(Self {
+            path: path.to_owned(),
+            inspected,
+            plugin,
+            manifest: OnceLock::new(),
+            instances: Mutex::default(),
+        });
         loaded.insert(path.to_owned(), (stamp, Arc::clone(&image)));
         Ok(image)
     }
@@ -73,6 +82,24 @@ impl Image {
     /// Calls into the plugin.
     pub fn plugin(&self) -> &PluginImage {
         &self.plugin
+    }
+
+    /// The object of an action, made once per environment: a call with other
+    /// variables gets a new one, and calls running on the old end on it.
+    ///
+    /// # Errors
+    /// As [`PluginImage::instantiate`].
+    pub fn instance(&self, action: &str, env: &Arc<Env>, job: &Job) -> Result<Arc<PluginInstance>> {
+        let lock = || self.instances.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, instance)) = lock().get(action)
+            && (Arc::ptr_eq(known, env) || known == env)
+        {
+            return Ok(Arc::clone(instance));
+        }
+        // Set-up may be slow and may run other actions: not under the lock.
+        let made = Arc::new(self.plugin.instantiate(action, job)?);
+        lock().insert(action.to_owned(), (Arc::clone(env), Arc::clone(&made)));
+        Ok(made)
     }
 
     /// What the plugin describes of itself; asked once.

@@ -66,17 +66,17 @@ pub fn invalid_config(file: &str, problems: &[Problem]) -> PluginError {
         .details(details.collect())
 }
 
+/// Opens a plugin's file for reading.
+pub(crate) fn open_file(path: &Path) -> Result<File> {
+    File::open(path)
+        .map_err(|error| PluginError::new(ErrorKind::of_io(&error), format!("{}: {error}", path.display())))
+}
+
 /// The bytes of the section that holds the identity. The file is read through
 /// a cache and not mapped: a file that is cut short while we look must not end
 /// this process.
 fn identity_bytes(path: &Path) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(|error| {
-        let kind = match error.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            _ => ErrorKind::Io,
-        };
-        PluginError::new(kind, format!("{}: {error}", path.display()))
-    })?;
+    let file = open_file(path)?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         return Err(NotFoundError::new(format!("{} is a folder, not a plugin's file", path.display())));
     }

@@ -139,12 +139,11 @@ impl Plugin {
 /// read, [`Validation`](ErrorKind::Validation) with every problem in it.
 pub fn read_config(path: &Path) -> Result<PluginConfig> {
     let bytes = std::fs::read(path).map_err(|error| {
-        let kind = match error.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            _ => ErrorKind::Io,
-        };
-        PluginError::new(kind, format!("Config file not found: {}: {error}", path.display()))
-            .hint("give the path of a config.yaml with --config")
+        PluginError::new(
+            ErrorKind::of_io(&error),
+            format!("Config file not found: {}: {error}", path.display()),
+        )
+        .hint("give the path of a config.yaml with --config")
     })?;
     let shown = path.display().to_string();
     let loaded = crate::config::parse(&String::from_utf8_lossy(&bytes));

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Instant;
 
 use serde_json::json;
 use synapse_sdk::errors::{NotFoundError, Result};
@@ -75,7 +76,7 @@ pub enum Progress<'a> {
     Building(&'a Path),
     /// A line of cargo or the compiler.
     Line(&'a str),
-    /// The library is up to date.
+    /// Cargo has ended; the library is up to date.
     Built(&'a Built),
 }
 
@@ -176,13 +177,15 @@ impl<'a> Resolver<'a> {
             color: self.color,
             ..BuildRequest::new(folder)
         };
-        if author::is_fresh(&request).is_none() {
-            (self.report)(Progress::Building(folder));
+        let started = Instant::now();
+        if let Some(library) = author::is_fresh(&request) {
+            return Ok(Built { library, fresh: true, elapsed: started.elapsed() });
         }
         let report = &mut self.report;
+        report(Progress::Building(folder));
         let built = author::library_for(&request, &mut |line| report(Progress::Line(line)));
         let built = built.map_err(|failure| build_error(&failure))?;
-        (self.report)(Progress::Built(&built));
+        report(Progress::Built(&built));
         Ok(built)
     }
 }
@@ -207,14 +210,12 @@ fn build_error(failure: &BuildFailure) -> PluginError {
 /// A code is looked for in the current folder, in the folders of
 /// `SYNAPSE_PLUGIN_PATH`, and among the installed plugins.
 fn find_code(code: &str) -> Result<PathBuf> {
-    let here = PathBuf::from(".");
-    let known = candidates(&here);
-    let found = known.iter().find(|(known, _)| known == code);
-    if let Some((_, path)) = found {
-        return Ok(path.clone());
+    let places = places();
+    if let Some(place) = places.iter().find(|place| code_of(place).as_deref() == Some(code)) {
+        return Ok(place.clone());
     }
-    let codes: Vec<&str> = known.iter().map(|(code, _)| code.as_str()).collect();
-    let hint = match nearest(code, codes.iter().copied()) {
+    let codes: Vec<String> = places.iter().filter_map(|place| code_of(place)).collect();
+    let hint = match nearest(code, codes.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => {
             "name its folder with --path, or add the folder that holds it to SYNAPSE_PLUGIN_PATH".to_owned()
@@ -225,19 +226,19 @@ fn find_code(code: &str) -> Result<PathBuf> {
         .hint(hint))
 }
 
-/// Codes and places of all plugins that can be named by code.
-fn candidates(here: &Path) -> Vec<(String, PathBuf)> {
-    let mut places = vec![here.to_owned()];
+/// Where plugins that are named by code may lie, the nearest first.
+fn places() -> Vec<PathBuf> {
+    let mut places = vec![PathBuf::from(".")];
     let path = std::env::var_os("SYNAPSE_PLUGIN_PATH").unwrap_or_default();
     let installed = Home::from_env().map(|home| home.plugins());
     for folder in std::env::split_paths(&path).filter(|path| !path.as_os_str().is_empty()).chain(installed) {
-        places.push(folder.clone());
         let mut within: Vec<PathBuf> =
             fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
         within.sort();
+        places.push(folder);
         places.extend(within);
     }
-    places.into_iter().filter_map(|place| Some((code_of(&place)?, place))).collect()
+    places
 }
 
 fn code_of(place: &Path) -> Option<String> {

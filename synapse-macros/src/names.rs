@@ -46,28 +46,13 @@ pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
 
 /// ` (did you mean …?)` or the list of what there is.
 pub(crate) fn known(word: &str, known: &[&str]) -> String {
-    let near = known.iter().min_by_key(|candidate| distance(word, candidate));
+    let near = known.iter().min_by_key(|candidate| strsim::levenshtein(word, candidate));
     match near {
-        Some(near) if distance(word, near) <= 1 + word.len() / 4 => {
+        Some(near) if strsim::levenshtein(word, near) <= 1 + word.len() / 4 => {
             format!("; did you mean `{near}`?")
         }
         _ => format!("; there are {}", known.join(", ")),
     }
-}
-
-/// Edits from one word to the other.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, c) in left.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
-        for (column, other) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(c != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]

@@ -26,55 +26,57 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
+
+use crate::words::{Word, words};
 
 /// `Result` with [`PluginError`] as its error, unless another is named.
 pub type Result<T, E = PluginError> = std::result::Result<T, E>;
 
-/// What went wrong, coarsely: enough to choose a reaction and an exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// Params, a config.yaml, a dataset or a result break their rules.
-    Validation,
-    /// The plugin has no action of that name.
-    ActionNotFound,
-    /// A plugin, config, run or file is not there.
-    NotFound,
-    /// The action ran and failed.
-    Execution,
-    /// The action panicked.
-    Panic,
-    /// A plugin could not be uploaded.
-    PluginUpload,
-    /// An archive could not be made or read.
-    Archive,
-    /// A plugin could not be built.
-    Build,
-    /// A file is not what its checksum says.
-    ChecksumMismatch,
-    /// A run could not be started or watched.
-    PluginRun,
-    /// The plugin does not fit this host: ABI, target, panic strategy.
-    IncompatiblePlugin,
-    /// The run was cancelled.
-    Cancelled,
-    /// The run took longer than allowed.
-    TimedOut,
-    /// The worker process died.
-    WorkerCrashed,
-    /// A backend, a cluster or the network failed.
-    Remote,
-    /// The host does not offer what the plugin asked for.
-    Unsupported,
-    /// The call itself makes no sense: malformed JSON, unknown option or mode.
-    Usage,
-    /// Reading or writing failed.
-    Io,
-    /// A fault of Synapse itself.
-    Internal,
+words! {
+    /// What went wrong, coarsely: enough to choose a reaction and an exit code.
+    #[non_exhaustive]
+    ErrorKind {
+        /// Params, a config.yaml, a dataset or a result break their rules.
+        Validation = "validation",
+        /// The plugin has no action of that name.
+        ActionNotFound = "action_not_found",
+        /// A plugin, config, run or file is not there.
+        NotFound = "not_found",
+        /// The action ran and failed.
+        Execution = "execution",
+        /// The action panicked.
+        Panic = "panic",
+        /// A plugin could not be uploaded.
+        PluginUpload = "plugin_upload",
+        /// An archive could not be made or read.
+        Archive = "archive",
+        /// A plugin could not be built.
+        Build = "build",
+        /// A file is not what its checksum says.
+        ChecksumMismatch = "checksum_mismatch",
+        /// A run could not be started or watched.
+        PluginRun = "plugin_run",
+        /// The plugin does not fit this host: ABI, target, panic strategy.
+        IncompatiblePlugin = "incompatible_plugin",
+        /// The run was cancelled.
+        Cancelled = "cancelled",
+        /// The run took longer than allowed.
+        TimedOut = "timed_out",
+        /// The worker process died.
+        WorkerCrashed = "worker_crashed",
+        /// A backend, a cluster or the network failed.
+        Remote = "remote",
+        /// The host does not offer what the plugin asked for.
+        Unsupported = "unsupported",
+        /// The call itself makes no sense: malformed JSON, unknown option or mode.
+        Usage = "usage",
+        /// Reading or writing failed.
+        Io = "io",
+        /// A fault of Synapse itself.
+        Internal = "internal",
+    }
 }
 
 impl ErrorKind {
@@ -110,61 +112,13 @@ impl ErrorKind {
         }
     }
 
-    const ALL: [Self; 19] = [
-        Self::Validation,
-        Self::ActionNotFound,
-        Self::NotFound,
-        Self::Execution,
-        Self::Panic,
-        Self::PluginUpload,
-        Self::Archive,
-        Self::Build,
-        Self::ChecksumMismatch,
-        Self::PluginRun,
-        Self::IncompatiblePlugin,
-        Self::Cancelled,
-        Self::TimedOut,
-        Self::WorkerCrashed,
-        Self::Remote,
-        Self::Unsupported,
-        Self::Usage,
-        Self::Io,
-        Self::Internal,
-    ];
-
-    fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
-
-    /// The kind as it stands in JSON, such as `action_not_found`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Validation => "validation",
-            Self::ActionNotFound => "action_not_found",
-            Self::NotFound => "not_found",
-            Self::Execution => "execution",
-            Self::Panic => "panic",
-            Self::PluginUpload => "plugin_upload",
-            Self::Archive => "archive",
-            Self::Build => "build",
-            Self::ChecksumMismatch => "checksum_mismatch",
-            Self::PluginRun => "plugin_run",
-            Self::IncompatiblePlugin => "incompatible_plugin",
-            Self::Cancelled => "cancelled",
-            Self::TimedOut => "timed_out",
-            Self::WorkerCrashed => "worker_crashed",
-            Self::Remote => "remote",
-            Self::Unsupported => "unsupported",
-            Self::Usage => "usage",
-            Self::Io => "io",
-            Self::Internal => "internal",
+    /// The kind for input and output that failed: what is not there is told
+    /// apart from all else.
+    pub fn of_io(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => Self::NotFound,
+            _ => Self::Io,
         }
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -314,7 +268,7 @@ impl PluginError {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
-        let kind = text("kind").and_then(|word| ErrorKind::from_word(&word)).unwrap_or(ErrorKind::Execution);
+        let kind = text("kind").and_then(|word| ErrorKind::find(&word)).unwrap_or(ErrorKind::Execution);
         let mut body = Body {
             kind,
             message: text("message").unwrap_or_default(),
@@ -498,7 +452,8 @@ mod tests {
     fn the_word_of_a_kind_is_its_json() {
         for kind in ErrorKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
-            assert_eq!(ErrorKind::from_word(kind.as_str()), Some(kind));
+            assert_eq!(ErrorKind::find(kind.as_str()), Some(*kind));
         }
+        assert_eq!(ErrorKind::ActionNotFound.as_str(), "action_not_found");
     }
 }

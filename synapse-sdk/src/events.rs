@@ -178,6 +178,12 @@ pub enum EventBody<'a> {
     },
 }
 
+/// The time, in nanoseconds since 1970-01-01 UTC.
+pub fn now() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// One event of a run.
 #[derive(Clone, Debug)]
 pub struct Event<'a> {
@@ -192,9 +198,7 @@ pub struct Event<'a> {
 impl<'a> Event<'a> {
     /// An event that happens now.
     pub fn now(step: Option<&'a str>, body: EventBody<'a>) -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-        let nanos = since_epoch.unwrap_or(Duration::ZERO).as_nanos();
-        Self { time: u64::try_from(nanos).unwrap_or(u64::MAX), step: step.map(Cow::Borrowed), body }
+        Self { time: now(), step: step.map(Cow::Borrowed), body }
     }
 
     /// A message for the user that happens now.

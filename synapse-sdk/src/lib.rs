@@ -71,7 +71,7 @@ pub use env::Env;
 pub use errors::{ErrorKind, PluginError, Result};
 pub use events::Level;
 pub use services::Checkpoint;
-pub use state::StateDir;
+pub use state::{RunState, StateDir};
 pub use synapse_macros::{action, params, result};
 pub use words::{Category, Method};
 

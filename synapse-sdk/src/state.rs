@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::errors::{Result, ResultExt, ValidationError};
@@ -92,5 +93,45 @@ impl StateDir {
                 .hint("use letters, digits, `.`, `_` and `-`, up to 200, not beginning with `.`"));
         }
         Ok(self.root.join("state").join(key))
+    }
+}
+
+/// Where one run keeps state.
+pub enum RunState {
+    /// In a folder that somebody named: a later attempt finds it again.
+    Named(StateDir),
+    /// In a folder that is thought of when it is first needed, and goes when
+    /// the run has ended.
+    Temporary(OnceLock<StateDir>),
+}
+
+impl RunState {
+    /// State in the folder that was named, if one was.
+    pub fn new(named: Option<PathBuf>) -> Self {
+        named.map_or_else(|| Self::Temporary(OnceLock::new()), |folder| Self::Named(StateDir::new(folder)))
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &StateDir {
+        static UNIQUE: AtomicU64 = AtomicU64::new(0);
+        match self {
+            Self::Named(dir) => dir,
+            Self::Temporary(dir) => dir.get_or_init(|| {
+                let number = UNIQUE.fetch_add(1, Ordering::Relaxed);
+                let name = format!("synapse-{}-{number}", std::process::id());
+                StateDir::new(std::env::temp_dir().join(name))
+            }),
+        }
+    }
+}
+
+impl Drop for RunState {
+    fn drop(&mut self) {
+        if let Self::Temporary(dir) = self
+            && let Some(dir) = dir.get()
+        {
+            // Reading state that was never saved makes no folder.
+            let _ = fs::remove_dir_all(dir.root());
+        }
     }
 }

@@ -37,7 +37,7 @@
 
 use std::ops::Index;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -50,7 +50,7 @@ use crate::env::Env;
 use crate::errors::{ErrorKind, PluginError, Result, ResultExt};
 use crate::events::{Event, EventBody, Level, Progress};
 use crate::services::{AgentClient, Checkpoint, Client, RunInfo, Services};
-use crate::state::StateDir;
+use crate::state::RunState;
 
 /// Runs actions in this process, with an environment a test chooses.
 #[derive(Clone, Default)]
@@ -159,36 +159,9 @@ impl LocalExecutor {
             info,
             client: self.client.clone(),
             agent_client: self.agent_client.clone(),
-            state: Folder::new(self.state.clone()),
+            state: RunState::new(self.state.clone()),
             cancelled: Arc::clone(&self.cancelled),
             events: Mutex::default(),
-        }
-    }
-}
-
-/// The state folder of a run; one that nobody chose is removed at the end.
-struct Folder {
-    state: StateDir,
-    temporary: bool,
-}
-
-impl Folder {
-    fn new(chosen: Option<PathBuf>) -> Self {
-        static UNIQUE: AtomicU64 = AtomicU64::new(0);
-        let temporary = chosen.is_none();
-        let folder = chosen.unwrap_or_else(|| {
-            let number = UNIQUE.fetch_add(1, Ordering::Relaxed);
-            std::env::temp_dir().join(format!("synapse-test-{}-{number}", std::process::id()))
-        });
-        Self { state: StateDir::new(folder), temporary }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if self.temporary {
-            // It may never have been made.
-            let _ = std::fs::remove_dir_all(self.state.root());
         }
     }
 }
@@ -197,7 +170,7 @@ struct Recorder {
     info: RunInfo,
     client: Option<Arc<dyn Client>>,
     agent_client: Option<Arc<dyn AgentClient>>,
-    state: Folder,
+    state: RunState,
     cancelled: Arc<AtomicBool>,
     events: Mutex<Vec<Event<'static>>>,
 }
@@ -222,15 +195,15 @@ impl Services for Recorder {
     }
 
     fn work_dir(&self) -> Result<PathBuf> {
-        self.state.state.work_dir()
+        self.state.dir().work_dir()
     }
 
     fn save_state(&self, key: &str, bytes: &[u8]) -> Result<()> {
-        self.state.state.save(key, bytes)
+        self.state.dir().save(key, bytes)
     }
 
     fn load_state(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        self.state.state.load(key)
+        self.state.dir().load(key)
     }
 
     fn client(&self) -> Option<&dyn Client> {

@@ -234,15 +234,20 @@ fn a_library_that_was_replaced_is_picked_up() -> Result<()> {
         let built = plugin.call(&synapse, "plugin build --json").arg(plugin.folder()).run().code(0);
         fs::copy(built.document()["path"].as_str().expect("a path"), file).expect("a copy");
     };
-    let (used, next) = (folder.path().join("used.so"), folder.path().join("next.so"));
-    build_into(&used);
+    let [used, old, new, next] =
+        ["used.so", "old.so", "new.so", "next.so"].map(|name| folder.path().join(name));
+    build_into(&old);
     plugin.write("src/lib.rs", &lib("new"));
-    build_into(&next);
+    build_into(&new);
     let say = || run_plugin_blocking(RunRequest::new(used.clone(), "say"))?.value();
-    assert_eq!(say()?, "old");
-    assert_eq!(say()?, "old");
-    fs::rename(&next, &used).expect("a rename");
-    assert_eq!(say()?, "new");
-    assert_eq!(say()?, "new");
+    // Many times: what is kept of an image must not be found by a later one.
+    for _ in 0..10 {
+        for (library, text) in [(&old, "old"), (&new, "new")] {
+            fs::copy(library, &next).expect("a copy");
+            fs::rename(&next, &used).expect("a rename");
+            assert_eq!(say()?, text);
+            assert_eq!(say()?, text);
+        }
+    }
     Ok(())
 }

@@ -64,13 +64,7 @@ fn read_file(name: &str) -> Result<String> {
         }
         path => std::fs::read_to_string(path),
     };
-    text.map_err(|error| {
-        let kind = match error.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            _ => ErrorKind::Io,
-        };
-        PluginError::new(kind, format!("--params-file {name}: {error}"))
-    })
+    text.map_err(|error| PluginError::new(ErrorKind::of_io(&error), format!("--params-file {name}: {error}")))
 }
 
 fn parse(text: &str, from: &str) -> Result<Value> {

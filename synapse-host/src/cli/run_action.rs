@@ -120,7 +120,7 @@ impl RunArgs {
         let signals = Signals::install()?;
         let outcome = watch_run(Run::start(&plugin, &request)?, &signals, output)?;
         stdout::put_back(&answer)?;
-        output.result(&document(&outcome, &plugin, &action)?)
+        output.result(&document(&outcome, &plugin, &action, mode)?)
     }
 
     /// Of two names the first is the plugin.
@@ -211,13 +211,13 @@ fn watch_run(mut run: Run, signals: &Signals, output: &mut Output) -> Result<Out
 }
 
 /// The document that a run prints.
-fn document(outcome: &Outcome, plugin: &Plugin, action: &str) -> Result<Value> {
+fn document(outcome: &Outcome, plugin: &Plugin, action: &str, mode: Mode) -> Result<Value> {
     Ok(json!({
         "run": {
             "id": outcome.id(),
             "plugin": plugin.config().code,
             "action": action,
-            "mode": Mode::Local.as_str(),
+            "mode": mode.as_str(),
             "status": "succeeded",
             "started": Rfc3339(outcome.started()).to_string(),
             "ms": milliseconds(outcome.elapsed()),

@@ -97,7 +97,6 @@ pub(crate) fn with_resolver<T>(
         Progress::Line(_) if quiet => {}
         // A closed stderr has nobody to be told.
         Progress::Line(line) => drop(writeln!(std::io::stderr(), "{line}")),
-        Progress::Built(built) if built.fresh => {}
         Progress::Built(built) => output.note(&format!("built in {:.1} s", built.elapsed.as_secs_f64())),
     };
     let mut resolver = Resolver::default().profile(profile).color(color).report(report);

@@ -25,50 +25,35 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 use synapse_sdk::errors::ErrorKind;
+use synapse_sdk::words::words;
 use synapse_sdk::{Env, PluginError};
 
 pub use prune::{keep_from_env, prune};
 pub use reader::{FullRun, Gap, RunSummary, list, load};
 pub use writer::Recorder;
 
-/// How a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Its process is there and has not written an end.
-    Running,
-    /// It gave a result.
-    Succeeded,
-    /// It gave an error.
-    Failed,
-    /// It was cancelled.
-    Cancelled,
-    /// It took longer than allowed.
-    TimedOut,
-    /// A signal ended it or its worker, or its process is gone without a word.
-    Crashed,
-    /// Its record does not say what ran.
-    Damaged,
+words! {
+    /// How a run stands.
+    Status {
+        /// Its process is there and has not written an end.
+        Running = "running",
+        /// It gave a result.
+        Succeeded = "succeeded",
+        /// It gave an error.
+        Failed = "failed",
+        /// It was cancelled.
+        Cancelled = "cancelled",
+        /// It took longer than allowed.
+        TimedOut = "timed_out",
+        /// A signal ended it or its worker, or its process is gone without a word.
+        Crashed = "crashed",
+        /// Its record does not say what ran.
+        Damaged = "damaged",
+    }
 }
 
 impl Status {
-    /// The status as a word, such as `timed_out`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::TimedOut => "timed_out",
-            Self::Crashed => "crashed",
-            Self::Damaged => "damaged",
-        }
-    }
-
     /// The status of a run that ended with `error`.
     pub fn of_error(error: &PluginError) -> Self {
         match error.kind() {
@@ -77,12 +62,6 @@ impl Status {
             ErrorKind::WorkerCrashed => Self::Crashed,
             _ => Self::Failed,
         }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 

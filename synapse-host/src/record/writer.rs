@@ -6,10 +6,9 @@ use std::io::{self, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::value::RawValue;
-use synapse_sdk::events::{Event, Rfc3339};
+use synapse_sdk::events::{Event, Rfc3339, now};
 
 use super::line::{self, End, GapLine, LeftOut, Start};
 use super::process::Process;
@@ -240,9 +239,4 @@ impl AsRawFd for Recorder {
 /// The file in which a part lies that is too long for its line.
 pub(super) fn part_file(name: &str) -> String {
     format!("{name}.json")
-}
-
-fn now() -> u64 {
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    u64::try_from(nanos).unwrap_or(u64::MAX)
 }

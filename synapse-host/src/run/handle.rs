@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use synapse_sdk::errors::{Result, TimedOut};
-use synapse_sdk::events::Event;
-use synapse_sdk::{ErrorKind, Level, PluginError};
+use synapse_sdk::events::{Event, now};
+use synapse_sdk::{ErrorKind, PluginError};
 
 use super::local::{LocalRun, count_lost_thread};
 use super::outcome::{Outcome, milliseconds};
@@ -56,7 +56,7 @@ pub fn execute(plugin: &Plugin, request: &RunRequest) -> Result<Outcome> {
     let stream = Arc::new(Stream::default());
     let state_dir = state_dir(request, None);
     let run = LocalRun::prepare(plugin, request, state_dir, Arc::clone(&stream))?;
-    let (started, started_at) = (Instant::now(), Event::message(Level::Info, "").time);
+    let (started, started_at) = (Instant::now(), now());
     let result = run.execute()?;
     Ok(Outcome {
         result,
@@ -161,7 +161,7 @@ impl Run {
     /// The plugin does not have the action; no thread can be started.
     pub fn start(plugin: &Plugin, request: &RunRequest) -> Result<Self> {
         plugin.registered_name(&request.action)?;
-        let started_at = Event::message(Level::Info, "").time;
+        let started_at = now();
         let mut notes = Vec::new();
         let recorder = recorder(plugin, request, started_at).unwrap_or_else(|note| {
             notes.push(note);

@@ -1,21 +1,19 @@
 //! Runs an action in this process.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
-use synapse_sdk::abi::host_side::{Job, PluginInstance};
+use synapse_sdk::abi::host_side::Job;
 use synapse_sdk::action::Check;
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::{Event, EventBody};
 use synapse_sdk::services::{AgentClient, Checkpoint, Client, RunInfo, Services};
-use synapse_sdk::{Env, ErrorKind, PluginError, StateDir};
+use synapse_sdk::{Env, ErrorKind, PluginError, RunState};
 
 use super::flight;
 use super::request::RunRequest;
 use super::stream::Stream;
-use crate::image::Image;
 use crate::plugin::Plugin;
 
 static LOST: AtomicUsize = AtomicUsize::new(0);
@@ -54,7 +52,7 @@ impl LocalRun {
             job_id: request.job_id.clone(),
             checkpoint: request.checkpoint.clone(),
             env: plugin.env_under(&request.env),
-            state: State::new(state_dir),
+            state: RunState::new(state_dir),
             attempt: OnceLock::new(),
         };
         Ok(Self {
@@ -71,7 +69,7 @@ impl LocalRun {
         let services = Arc::clone(&self.services) as Arc<dyn Services>;
         let job = Job::open(services, Arc::clone(&self.cancelled));
         let _flight = InFlight::begin(&self.plugin.config().code, &self.action);
-        let instance = instance(self.plugin.image(), &self.action, &self.services.env, &job)?;
+        let instance = self.plugin.image().instance(&self.action, &self.services.env, &job)?;
         let result = instance.invoke(self.params.as_bytes(), Check::Needed, &job)?;
         let text = std::str::from_utf8(&result);
         let text =
@@ -96,29 +94,6 @@ impl Drop for InFlight {
     }
 }
 
-/// The objects of one image, by action, each with the environment it was made
-/// in.
-type Instances = BTreeMap<String, (Arc<Env>, Arc<PluginInstance>)>;
-
-/// The object of an action, made once per image and environment: a call with
-/// other variables gets a new one, and calls running on the old end on it.
-fn instance(image: &Arc<Image>, action: &str, env: &Arc<Env>, job: &Job) -> Result<Arc<PluginInstance>> {
-    static INSTANCES: Mutex<BTreeMap<usize, Instances>> = Mutex::new(BTreeMap::new());
-    // Images are never unloaded, so their addresses are never used again.
-    let image_key = Arc::as_ptr(image) as usize;
-    let lock = || INSTANCES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((known, instance)) = lock().get(&image_key).and_then(|instances| instances.get(action))
-        && (Arc::ptr_eq(known, env) || known == env)
-    {
-        return Ok(Arc::clone(instance));
-    }
-    // Set-up may be slow and may run other actions: not under the lock.
-    let made = Arc::new(image.plugin().instantiate(action, job)?);
-    let entry = (Arc::clone(env), Arc::clone(&made));
-    lock().entry(image_key).or_default().insert(action.to_owned(), entry);
-    Ok(made)
-}
-
 struct LocalServices {
     stream: Arc<Stream>,
     cancelled: Arc<AtomicU32>,
@@ -126,7 +101,7 @@ struct LocalServices {
     checkpoint: Option<Checkpoint>,
     /// Of the call and of config.yaml; the process's own are added when asked for.
     env: Arc<Env>,
-    state: State,
+    state: RunState,
     attempt: OnceLock<u32>,
 }
 
@@ -178,46 +153,8 @@ impl LocalServices {
     /// Attempts are counted only where state outlives the run.
     fn attempt(&self) -> u32 {
         *self.attempt.get_or_init(|| match &self.state {
-            State::Named(dir) => dir.next_attempt().unwrap_or(1),
-            State::Temporary(_) => 1,
+            RunState::Named(dir) => dir.next_attempt().unwrap_or(1),
+            RunState::Temporary(_) => 1,
         })
-    }
-}
-
-/// Where a run keeps state.
-enum State {
-    /// In a folder that somebody named.
-    Named(StateDir),
-    /// In a folder that is thought of when it is first needed, and goes when
-    /// the run has ended.
-    Temporary(OnceLock<StateDir>),
-}
-
-impl State {
-    fn new(named: Option<PathBuf>) -> Self {
-        named.map_or_else(|| Self::Temporary(OnceLock::new()), |folder| Self::Named(StateDir::new(folder)))
-    }
-
-    fn dir(&self) -> &StateDir {
-        static UNIQUE: AtomicUsize = AtomicUsize::new(0);
-        match self {
-            Self::Named(dir) => dir,
-            Self::Temporary(dir) => dir.get_or_init(|| {
-                let number = UNIQUE.fetch_add(1, Ordering::Relaxed);
-                let name = format!("synapse-{}-{number}", std::process::id());
-                StateDir::new(std::env::temp_dir().join(name))
-            }),
-        }
-    }
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        if let Self::Temporary(dir) = self
-            && let Some(dir) = dir.get()
-        {
-            // Reading state that was never saved makes no folder.
-            let _ = std::fs::remove_dir_all(dir.root());
-        }
     }
 }

@@ -11,6 +11,7 @@
 //! never cross. All `unsafe` code of the SDK stands below this module.
 
 mod buffer;
+mod host_services;
 pub mod host_side;
 pub mod identity;
 pub mod layout;

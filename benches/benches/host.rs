@@ -1,0 +1,85 @@
+//! What the host does around a call: configs, freshness, records.
+//! `cargo bench -p synapse-benches --bench host`.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use divan::{Bencher, black_box};
+use synapse_benches::{measured, measured_folder, workspace};
+use synapse_host::author::{self, BuildRequest, Profile};
+use synapse_host::config;
+use synapse_host::home::Home;
+use synapse_host::record::{Recorder, RunEnd, RunStart};
+use synapse_sdk::events::{Event, now};
+use synapse_sdk::{Env, Level};
+
+fn main() {
+    divan::main();
+}
+
+/// Reading and checking the classifier's config.yaml, about 0.7 KB.
+#[divan::bench]
+fn config_of_the_classifier(bencher: Bencher) {
+    let text = fs::read_to_string(workspace().join("examples/classifier/config.yaml")).expect("it is there");
+    bencher.bench_local(|| config::parse(black_box(&text)));
+}
+
+/// Whether the measured plugin's library is up to date, its sources and the
+/// SDK's looked at.
+#[divan::bench]
+fn is_a_folder_fresh(bencher: Bencher) {
+    measured();
+    let (folder, home) = (measured_folder(), Home::from_env().expect("a home"));
+    let request =
+        BuildRequest { profile: Profile::Release, home: Some(home.path()), ..BuildRequest::new(&folder) };
+    assert!(author::is_fresh(&request).is_some(), "its build was recorded");
+    bencher.bench_local(|| author::is_fresh(black_box(&request)));
+}
+
+/// A record of start, ten events and end, beside the least that makes a folder
+/// with a file of three lines.
+#[divan::bench_group]
+mod record {
+    use super::*;
+
+    fn line(folder: &Path, name: &str) -> fs::File {
+        fs::create_dir(folder).expect("a folder");
+        fs::File::create(folder.join(name)).expect("a file")
+    }
+
+    #[divan::bench]
+    fn bare_folder_and_file(bencher: Bencher) {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut number = 0;
+        bencher.bench_local(|| {
+            number += 1;
+            let mut file = line(&home.path().join(number.to_string()), "run.jsonl");
+            for _ in 0..3 {
+                file.write_all(&[b'x'; 300]).expect("a write");
+            }
+        });
+    }
+
+    #[divan::bench]
+    fn whole_run(bencher: Bencher) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::at(folder.path());
+        let events: Vec<_> = (0..10).map(|_| Event::message(Level::Info, "ten of these")).collect();
+        bencher.bench_local(|| {
+            let start = RunStart {
+                plugin: "greet",
+                version: "0.1.0",
+                action: "greet",
+                mode: "local",
+                target: "examples/greet",
+                started: now(),
+                env: &Env::new(),
+                params: "{\"name\":\"Ada\"}",
+            };
+            let mut recorder = Recorder::create(&home, &start).expect("a record");
+            recorder.events(&events);
+            recorder.finish(&RunEnd { outcome: Ok("{\"message\":\"Hello\"}"), metrics: "{}", ms: 0.1 })
+        });
+    }
+}
