@@ -232,16 +232,6 @@ impl Run {
         self.cancel.clone()
     }
 
-    /// Since when it has been told to stop.
-    pub fn cancelled_since(&self) -> Option<Instant> {
-        self.cancel.asked()
-    }
-
-    /// Whether it was given up because it did not stop.
-    pub fn is_lost(&self) -> bool {
-        self.lost
-    }
-
     /// How often the action had to wait because its events were not taken.
     pub fn waits(&self) -> u64 {
         self.stream.0.waits()
