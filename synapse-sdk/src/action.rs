@@ -13,15 +13,15 @@ use std::future::Future;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::context::Context;
 use crate::data_type::DataTypeFacts;
 use crate::errors::{PluginError, Result};
-use crate::schema::Schema;
+use crate::params::Params;
 use crate::words::{Category, Method};
 
 pub use synapse_macros::Action;
+pub(crate) use table::read_params;
 pub use table::*;
 
 /// What is known of an action without running anything.
@@ -169,29 +169,6 @@ impl<A: AsyncAction> Action for A {
         crate::async_body::block_on(ctx, AsyncAction::execute(self, params, ctx))
     }
 }
-
-/// What an action can be called with.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an action's params",
-    label = "not a params type",
-    note = "write `#[params]` on the struct; with serde and schemars derives of your own, \
-            `impl synapse_sdk::Params for {Self} {{}}` is enough"
-)]
-pub trait Params: DeserializeOwned + JsonSchema + 'static {
-    /// Reads and checks params from JSON text.
-    ///
-    /// # Errors
-    /// [`Usage`](crate::ErrorKind::Usage) when it is not JSON;
-    /// [`Validation`](crate::ErrorKind::Validation) with every violation in its
-    /// details.
-    fn from_json(json: &str) -> Result<Self> {
-        let schema = Schema::of::<Self>()?;
-        table::decode_checked(json.as_bytes(), &schema, std::any::type_name::<Self>())
-    }
-}
-
-impl Params for () {}
-impl Params for Value {}
 
 /// What an action can give back: anything that serialises and has a schema.
 #[diagnostic::on_unimplemented(

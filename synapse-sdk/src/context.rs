@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::env::Env;
 use crate::errors::{ErrorKind, PluginError, Result, ValidationError};
 use crate::events::{Event, EventBody, IntoLevel, Level};
+use crate::params::CheckContext;
 use crate::progress::ProgressBook;
 use crate::services::{AgentClient, Checkpoint, Client, RunInfo, Services};
 
@@ -63,6 +64,11 @@ impl Context {
     /// How often this job was tried, this time included; from 1.
     pub fn attempt(&self) -> u32 {
         self.info().attempt.max(1)
+    }
+
+    /// What checks of params may ask.
+    pub(crate) fn check_context(&self) -> CheckContext<'_> {
+        CheckContext::new(self.services.client())
     }
 
     /// The backend.

@@ -55,6 +55,7 @@ pub mod events;
 mod export;
 mod guard;
 pub mod manifest;
+pub mod params;
 mod progress;
 pub mod schema;
 pub mod services;
@@ -64,12 +65,13 @@ pub mod suggest;
 pub mod testing;
 pub mod words;
 
-pub use action::{Action, ActionMeta, AsyncAction, Params};
+pub use action::{Action, ActionMeta, AsyncAction};
 pub use context::{Context, Count, IntoStep, Logger};
 pub use data_type::DataType;
 pub use env::Env;
 pub use errors::{ErrorKind, PluginError, Result};
 pub use events::Level;
+pub use params::Params;
 pub use services::Checkpoint;
 pub use state::{RunState, StateDir};
 pub use synapse_macros::{action, params, result};
@@ -77,13 +79,15 @@ pub use words::{Category, Method};
 
 /// What nearly every plugin uses: `use synapse_sdk::prelude::*;`.
 pub mod prelude {
-    pub use crate::action::{Action, AsyncAction, Params};
+    pub use crate::action::{Action, AsyncAction};
     pub use crate::context::Context;
     pub use crate::data_type::DataType;
     pub use crate::errors::{
         ErrorKind, ExecutionError, PluginError, Result, ResultExt as _, ValidationError,
     };
     pub use crate::events::Level;
+    pub use crate::params::{CheckContext, Params};
+    pub use crate::schema::Violation;
     pub use crate::services::Checkpoint;
     pub use crate::testing::LocalExecutor;
     pub use crate::words::{Category, Method};
@@ -98,6 +102,7 @@ pub mod __private {
         ActionDef, ActionFacts, ActionMeta, ActionReturn, Listed, Registration, SameAs, field, listed,
     };
     pub use crate::async_body::block_on as run_async;
+    pub use crate::params::{Dive, Probe, Skip};
     pub use crate::setup::{DefaultSetup, SetupReturn};
     pub use inventory;
     pub use schemars;

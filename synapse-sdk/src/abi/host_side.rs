@@ -79,10 +79,11 @@ impl PluginImage {
     ///
     /// # Errors
     /// As [`ActionDef::validate`](crate::action::ActionDef::validate).
-    pub fn validate(&self, action: &str, params: &[u8]) -> Result<()> {
-        let (action, params) = (SynSlice::new(action.as_bytes()), SynSlice::new(params));
-        // SAFETY: the table is valid, the slices live until the call returns.
-        take(|out| unsafe { (self.0.validate)(self.0.ctx, action, params, out) }).map(drop)
+    pub fn validate(&self, action: &str, params: &[u8], job: &Job) -> Result<()> {
+        let call = job.call(params, 0);
+        let action = SynSlice::new(action.as_bytes());
+        // SAFETY: the table is valid; call and name live until it returns.
+        take(|out| unsafe { (self.0.validate)(self.0.ctx, action, &call, out) }).map(drop)
     }
 
     /// Makes the object of an action.

@@ -184,8 +184,9 @@ pub struct SynPlugin {
     pub ctx: *mut c_void,
     /// The manifest as JSON.
     pub describe: unsafe extern "C" fn(*mut c_void, *mut SynBuf) -> i32,
-    /// Checks params of an action, running nothing.
-    pub validate: unsafe extern "C" fn(*mut c_void, SynSlice<'_>, SynSlice<'_>, *mut SynBuf) -> i32,
+    /// Checks the params of a call of an action, running nothing of it but the
+    /// author's own checks.
+    pub validate: unsafe extern "C" fn(*mut c_void, SynSlice<'_>, *const SynCall<'_>, *mut SynBuf) -> i32,
     /// Makes the object of an action.
     pub instantiate: unsafe extern "C" fn(
         *mut c_void,

@@ -74,13 +74,14 @@ fn manifest() -> Result<Vec<u8>, Refusal> {
 unsafe extern "C" fn validate(
     _: *mut c_void,
     action: SynSlice<'_>,
-    params: SynSlice<'_>,
+    call: *const SynCall<'_>,
     out: *mut SynBuf,
 ) -> i32 {
     let check = || {
-        // SAFETY: slices of the host, valid during this call.
-        let (action, params) = unsafe { (text(&action)?, bytes(&params)) };
-        find(action)?.validate(params)?;
+        // SAFETY: what the host passes is valid during this call.
+        let (action, (ctx, call)) = unsafe { (text(&action)?, context(call)?) };
+        // SAFETY: as above.
+        find(action)?.validate(unsafe { bytes(&call.params) }, &ctx)?;
         Ok(Vec::new())
     };
     // SAFETY: the host gives a buffer to fill.

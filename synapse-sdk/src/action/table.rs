@@ -5,15 +5,15 @@
 use std::any::{Any, TypeId};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Action, ActionFacts, ActionMeta, ActionResult, Params};
+use super::{Action, ActionFacts, ActionMeta, ActionResult};
 use crate::context::Context;
 use crate::errors::{ErrorKind, PluginError, Result, ValidationError};
 use crate::events::Level;
 use crate::guard::guarded;
-use crate::schema::{self, Contract, Schema, evaluate::canonical};
+use crate::params::{CheckContext, Findings, Params};
+use crate::schema::{self, Contract, Schema, Violation};
 
 /// An action's object, its type erased.
 pub struct Instance(Box<dyn Any + Send + Sync>);
@@ -26,6 +26,7 @@ pub struct ActionDef {
     facts: &'static ActionFacts,
     make: fn(&Context) -> Result<Instance>,
     call: Call,
+    check: fn(&ActionDef, &[u8], CheckContext<'_>) -> Result<()>,
     params_schema: fn() -> Value,
     result_schema: fn() -> Value,
     /// Whether a result was declared that the body's type does not ensure.
@@ -50,6 +51,7 @@ impl ActionDef {
             facts: A::FACTS,
             make: make_erased::<A>,
             call: call_erased::<A>,
+            check: |def, params, context| decode::<A::Params>(def, params, Check::Needed, context).map(drop),
             params_schema: params_schema::<A::Params>,
             result_schema: || schema::json_schema::<A::Output>(Contract::Result),
             untyped_result: || false,
@@ -91,17 +93,14 @@ impl ActionDef {
         guarded(|| (self.make)(ctx))
     }
 
-    /// Checks params without running anything.
+    /// Checks params without running anything: against the schema, by reading
+    /// them, and by the author's own checks.
     ///
     /// # Errors
     /// [`Usage`](ErrorKind::Usage) when they are not JSON;
     /// [`Validation`](ErrorKind::Validation) with every violation.
-    pub fn validate(&self, params: &[u8]) -> Result<()> {
-        let schema = self.schema()?;
-        if schema.accepts(params) {
-            return Ok(());
-        }
-        checked_document(params, schema, self.facts.name).map(drop)
+    pub fn validate(&self, params: &[u8], ctx: &Context) -> Result<()> {
+        guarded(|| (self.check)(self, params, ctx.check_context()))
     }
 
     /// Runs one call: params as JSON in, the result as JSON out.
@@ -163,7 +162,7 @@ fn call_erased<A: Action>(
     let Some(action) = instance.0.downcast_ref::<A>() else {
         return Err(PluginError::new(ErrorKind::Internal, "an instance of another action was given"));
     };
-    let params = decode::<A::Params>(def, params, check)?;
+    let params = decode::<A::Params>(def, params, check, ctx.check_context())?;
     let output = action.execute(params, ctx)?;
     serde_json::to_vec(&output).map_err(|error| {
         PluginError::new(
@@ -174,20 +173,21 @@ fn call_erased<A: Action>(
     })
 }
 
-fn decode<P: Params>(def: &ActionDef, params: &[u8], check: Check) -> Result<P> {
+fn decode<P: Params>(def: &ActionDef, params: &[u8], check: Check, context: CheckContext<'_>) -> Result<P> {
     if is_unit::<P>() {
         if check == Check::Needed {
-            def.validate(params)?;
+            read_params::<Value>(params, def.schema()?, def.facts.name, context)?;
         }
         // Callers give `{}`; serde reads `()` from `null`.
         return Ok(P::deserialize(Value::Null)?);
     }
-    if (check == Check::Done || def.schema()?.accepts(params))
-        && let Ok(params) = serde_json::from_slice(params)
+    if check == Check::Done
+        && let Ok(params) = serde_json::from_slice::<P>(params)
+        && author_finds_nothing(&params, context)
     {
         return Ok(params);
     }
-    decode_checked(params, def.schema()?, def.facts.name)
+    read_params(params, def.schema()?, def.facts.name, context)
 }
 
 fn is_unit<P: Params>() -> bool {
@@ -202,24 +202,52 @@ fn params_schema<P: Params>() -> Value {
     schema::json_schema::<P>(Contract::Params)
 }
 
-pub(super) fn decode_checked<P: DeserializeOwned>(params: &[u8], schema: &Schema, action: &str) -> Result<P> {
-    let document = checked_document(params, schema, action)?;
-    P::deserialize(document).map_err(|error| {
-        ValidationError::new(format!("params of `{action}` fit their schema but cannot be read: {error}"))
-    })
-}
-
-fn checked_document(params: &[u8], schema: &Schema, action: &str) -> Result<Value> {
-    let mut document: Value = serde_json::from_slice(params).map_err(|error| {
-        PluginError::new(ErrorKind::Usage, format!("params of `{action}` are not JSON: {error}"))
+/// Checks params against their schema, reads them, and lets their author check
+/// them.
+pub(crate) fn read_params<P: Params>(
+    json: &[u8],
+    schema: &Schema,
+    name: &str,
+    context: CheckContext<'_>,
+) -> Result<P> {
+    if schema.accepts(json)
+        && let Ok(params) = serde_json::from_slice::<P>(json)
+        && author_finds_nothing(&params, context)
+    {
+        return Ok(params);
+    }
+    let checked = schema.check_text(json).map_err(|error| {
+        PluginError::new(ErrorKind::Usage, format!("params of `{name}` are not JSON: {error}"))
             .hint("for example --params '{\"epochs\": 5}'")
     })?;
-    let violations = schema.check(&document);
-    if !violations.is_empty() {
-        return Err(schema::invalid_params(action, &violations));
+    if !checked.violations.is_empty() {
+        return Err(schema::invalid_params(name, &checked.violations));
     }
-    canonical(&mut document);
-    Ok(document)
+    let params = P::deserialize(&checked.document).map_err(|error| {
+        ValidationError::new(format!("params of `{name}` fit their schema but cannot be read: {error}"))
+    })?;
+    let violations = author_finds(&params, context, &checked.document);
+    match violations.is_empty() {
+        true => Ok(params),
+        false => Err(schema::invalid_params(name, &violations)),
+    }
+}
+
+fn author_finds_nothing<P: Params>(params: &P, context: CheckContext<'_>) -> bool {
+    let mut found = Findings::new(context);
+    params.check(&mut found);
+    found.into_violations().is_empty()
+}
+
+/// What the author's checks find, each with what was given there.
+fn author_finds<P: Params>(params: &P, context: CheckContext<'_>, document: &Value) -> Vec<Violation> {
+    let mut found = Findings::new(context);
+    params.check(&mut found);
+    let mut violations = found.into_violations();
+    for violation in &mut violations {
+        violation.given = document.pointer(&violation.pointer).cloned().unwrap_or_default();
+    }
+    violations
 }
 
 /// Not public: an action as `export_plugin!` lists it.

@@ -93,7 +93,34 @@ pub enum Contract {
     Result,
 }
 
+/// A document, and where it breaks its schema.
+#[derive(Debug)]
+pub struct Checked {
+    /// The document, ready to be decoded when there are no violations: whole
+    /// floats where integers are expected are integers.
+    pub document: Value,
+    /// Every violation, in the document's order.
+    pub violations: Vec<Violation>,
+}
+
+/// Adds a field to a JSON pointer (RFC 6901).
+pub(crate) fn push_field(pointer: &mut String, name: &str) {
+    pointer.push('/');
+    pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+}
+
 impl Schema {
+    /// Reads JSON text and checks it.
+    ///
+    /// # Errors
+    /// The text is not JSON.
+    pub fn check_text(&self, json: &[u8]) -> serde_json::Result<Checked> {
+        let mut document: Value = serde_json::from_slice(json)?;
+        let violations = self.check(&document);
+        evaluate::canonical(&mut document);
+        Ok(Checked { document, violations })
+    }
+
     /// The compiled schema of a params type.
     ///
     /// # Errors

@@ -70,16 +70,17 @@ fn a_plugin_describes_itself() {
 
 #[test]
 fn params_are_checked_without_a_run() {
-    IMAGE.validate("add", br#"{"left": 1, "right": 2}"#).unwrap();
-    let error = IMAGE.validate("add", br#"{"left": -1, "rihgt": 2}"#).unwrap_err();
+    let job = Arc::new(Host::default()).job();
+    IMAGE.validate("add", br#"{"left": 1, "right": 2}"#, &job).unwrap();
+    let error = IMAGE.validate("add", br#"{"left": -1, "rihgt": 2}"#, &job).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Validation);
     let violations = error.details_json().as_array().unwrap();
     let pointers: Vec<_> =
         violations.iter().map(|violation| violation["pointer"].as_str().unwrap()).collect();
     assert_eq!(pointers, ["/left", "/rihgt", "/right"]);
-    assert_eq!(IMAGE.validate("add", b"{oops").unwrap_err().kind(), ErrorKind::Usage);
-    assert_eq!(IMAGE.validate("add", b"\xff").unwrap_err().kind(), ErrorKind::Usage);
-    assert_eq!(IMAGE.validate("add", b"").unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(IMAGE.validate("add", b"{oops", &job).unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(IMAGE.validate("add", b"\xff", &job).unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(IMAGE.validate("add", b"", &job).unwrap_err().kind(), ErrorKind::Usage);
 }
 
 #[test]
@@ -106,7 +107,7 @@ fn an_action_that_is_not_there_is_told_with_what_there_is() {
     assert_eq!(unknown.kind(), ErrorKind::ActionNotFound);
     assert_eq!(unknown.hint_text(), Some("did you mean `add`?"));
     assert!(unknown.details_json()["available"].as_array().unwrap().contains(&json!("report")));
-    assert_eq!(IMAGE.validate("addd", b"{}").unwrap_err().kind(), ErrorKind::ActionNotFound);
+    assert_eq!(IMAGE.validate("addd", b"{}", &job).unwrap_err().kind(), ErrorKind::ActionNotFound);
 }
 
 #[test]

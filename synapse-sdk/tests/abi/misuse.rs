@@ -123,21 +123,24 @@ fn a_plugin_answers_misuse_of_its_table() {
     let call = good_call(&cancelled);
     let small = SynCall { size: 8, ..good_call(&cancelled) };
     let flagless = SynCall { cancelled: ptr::null(), ..good_call(&cancelled) };
-    let (name, params, latin1) = (SynSlice::new(b"add"), SynSlice::new(b"{}"), SynSlice::new(b"\xe4dd"));
+    let (name, latin1) = (SynSlice::new(b"add"), SynSlice::new(b"\xe4dd"));
     let mut object: *mut c_void = ptr::null_mut();
     let place: *mut *mut c_void = &mut object;
     let no_buf = ptr::null_mut();
     // SAFETY: the functions notice every rule that is broken here.
     unsafe {
         assert_eq!((plugin.describe)(plugin.ctx, no_buf), MISUSE);
-        assert_eq!((plugin.validate)(plugin.ctx, name, params, no_buf), MISUSE);
+        assert_eq!((plugin.validate)(plugin.ctx, name, &call, no_buf), MISUSE);
         assert_eq!((plugin.instantiate)(plugin.ctx, name, &call, place, no_buf), MISUSE);
         assert_eq!((plugin.invoke)(plugin.ctx, ptr::null_mut(), &call, no_buf), MISUSE);
         (plugin.drop_instance)(plugin.ctx, ptr::null_mut());
 
-        let validate = |name| message(answer(|out| (plugin.validate)(plugin.ctx, name, params, out)));
-        assert_eq!(validate(latin1), broken("a name is not UTF-8"));
-        assert_eq!(validate(SynSlice::NONE), (FAILED, "Action not found: ".to_owned()));
+        let validate = |name, call: *const SynCall<'_>| {
+            message(answer(|out| (plugin.validate)(plugin.ctx, name, call, out)))
+        };
+        assert_eq!(validate(latin1, &call), broken("a name is not UTF-8"));
+        assert_eq!(validate(name, &small), broken("no call, or not all of it"));
+        assert_eq!(validate(SynSlice::NONE, &call), (FAILED, "Action not found: ".to_owned()));
 
         let make = |name, call: *const SynCall<'_>, place| {
             message(answer(|out| (plugin.instantiate)(plugin.ctx, name, call, place, out)))
