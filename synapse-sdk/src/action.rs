@@ -6,6 +6,7 @@
 //! [`Action`] (behaviour), and an [`ActionDef`] with the types erased is
 //! registered for the plugin's run table.
 
+mod result_rules;
 mod table;
 
 use std::future::Future;

@@ -44,7 +44,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::action::{ActionMeta, Check};
+use crate::action::{ActionMeta, Check, Checks};
 use crate::context::Context;
 use crate::env::Env;
 use crate::errors::{ErrorKind, PluginError, Result, ResultExt};
@@ -60,6 +60,7 @@ pub struct LocalExecutor {
     agent_client: Option<Arc<dyn AgentClient>>,
     state: Option<PathBuf>,
     cancelled: Arc<AtomicBool>,
+    strict_result: bool,
 }
 
 impl LocalExecutor {
@@ -119,6 +120,13 @@ impl LocalExecutor {
         self
     }
 
+    /// Fails calls whose result breaks its schema, instead of warning.
+    #[must_use]
+    pub fn strict_result(mut self) -> Self {
+        self.strict_result = true;
+        self
+    }
+
     /// Cancels what this executor runs, now and from now on.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
@@ -134,7 +142,8 @@ impl LocalExecutor {
         let ctx = Context::new(Arc::clone(&recorder) as Arc<dyn Services>);
         let def = A::def();
         let instance = def.instantiate(&ctx)?;
-        let result = def.call(&instance, &params, Check::Needed, &ctx)?;
+        let checks = Checks { params: Check::Needed, strict_result: self.strict_result };
+        let result = def.call(&instance, &params, checks, &ctx)?;
         drop(ctx);
         let value = serde_json::from_slice(&result)?;
         Ok(LocalRun { value, events: recorder.take_events() })

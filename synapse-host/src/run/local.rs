@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use synapse_sdk::abi::host_side::Job;
-use synapse_sdk::action::Check;
+use synapse_sdk::action::{Check, Checks};
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::{Event, EventBody};
 use synapse_sdk::services::{AgentClient, Checkpoint, Client, RunInfo, Services};
@@ -33,6 +33,7 @@ pub(super) struct LocalRun {
     plugin: Plugin,
     action: String,
     params: Arc<str>,
+    strict_result: bool,
     services: Arc<LocalServices>,
     pub(super) cancelled: Arc<AtomicU32>,
 }
@@ -59,6 +60,7 @@ impl LocalRun {
             plugin: plugin.clone(),
             action,
             params: Arc::clone(&request.params),
+            strict_result: request.strict_result,
             services: Arc::new(services),
             cancelled,
         })
@@ -70,7 +72,8 @@ impl LocalRun {
         let job = Job::open(services, Arc::clone(&self.cancelled));
         let _flight = InFlight::begin(&self.plugin.config().code, &self.action);
         let instance = self.plugin.image().instance(&self.action, &self.services.env, &job)?;
-        let result = instance.invoke(self.params.as_bytes(), Check::Needed, &job)?;
+        let checks = Checks { params: Check::Needed, strict_result: self.strict_result };
+        let result = instance.invoke(self.params.as_bytes(), checks, &job)?;
         let text = std::str::from_utf8(&result);
         let text =
             text.map_err(|_| PluginError::new(ErrorKind::Execution, "the plugin's result is not UTF-8"))?;

@@ -81,6 +81,7 @@ pub struct RunRequest {
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) config: Option<PathBuf>,
     pub(crate) profile: Profile,
+    pub(crate) strict_result: bool,
 }
 
 impl RunRequest {
@@ -102,6 +103,7 @@ impl RunRequest {
             state_dir: None,
             config: None,
             profile: Profile::Dev,
+            strict_result: false,
         }
     }
 
@@ -201,6 +203,14 @@ impl RunRequest {
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
+        self
+    }
+
+    /// Whether a result that breaks its schema fails the run, also of actions
+    /// that only warn.
+    #[must_use]
+    pub fn strict_result(mut self, strict: bool) -> Self {
+        self.strict_result = strict;
         self
     }
 }

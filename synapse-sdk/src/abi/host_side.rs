@@ -17,9 +17,10 @@ use serde_json::Value;
 
 use super::layout::{
     ABI_MINOR, ABSENT, EVENT_LOG, EVENT_MESSAGE, EVENT_METRICS, EVENT_PROGRESS, FAILED, InitFn, MISUSE, OK,
-    OwnedBuf, PARAMS_CHECKED, Sized32, SynBuf, SynCall, SynEvent, SynHost, SynPlugin, SynSlice, UNSUPPORTED,
+    OwnedBuf, PARAMS_CHECKED, STRICT_RESULT, Sized32, SynBuf, SynCall, SynEvent, SynHost, SynPlugin,
+    SynSlice, UNSUPPORTED,
 };
-use crate::action::Check;
+use crate::action::{Check, Checks};
 use crate::errors::{ErrorKind, PluginError, Result};
 use crate::events::{Event, EventBody, Level, Progress};
 use crate::manifest::Manifest;
@@ -117,8 +118,8 @@ impl PluginInstance {
     ///
     /// # Errors
     /// As [`ActionDef::call`](crate::action::ActionDef::call).
-    pub fn invoke(&self, params: &[u8], check: Check, job: &Job) -> Result<OwnedBuf> {
-        let call = job.call(params, if check == Check::Done { PARAMS_CHECKED } else { 0 });
+    pub fn invoke(&self, params: &[u8], checks: impl Into<Checks>, job: &Job) -> Result<OwnedBuf> {
+        let call = job.call(params, flags(checks.into()));
         let table = self.image.0;
         // SAFETY: the object was made by this plugin and is dropped only with
         // `self`; the call and all it borrows live until it returns.
@@ -132,6 +133,12 @@ impl Drop for PluginInstance {
         // because each borrows `self`.
         unsafe { (self.image.0.drop_instance)(self.image.0.ctx, self.object) };
     }
+}
+
+fn flags(checks: Checks) -> u32 {
+    let params = if checks.params == Check::Done { PARAMS_CHECKED } else { 0 };
+    let result = if checks.strict_result { STRICT_RESULT } else { 0 };
+    params | result
 }
 
 fn take(call: impl FnOnce(*mut SynBuf) -> i32) -> Result<OwnedBuf> {

@@ -44,6 +44,8 @@ pub const MISUSE: i32 = -1;
 
 /// Flag of [`SynCall`]: the params were checked against the action's schema.
 pub const PARAMS_CHECKED: u32 = 1;
+/// A flag of a call: a result that breaks its schema fails it.
+pub const STRICT_RESULT: u32 = 2;
 
 /// Flag of [`SynHeader`]: a panic unwinds and can be caught.
 pub const PANIC_UNWINDS: u64 = 1;
@@ -105,7 +107,7 @@ pub struct SynBuf {
 pub struct SynCall<'a> {
     /// `size_of::<SynCall>()` where it was made.
     pub size: u32,
-    /// [`PARAMS_CHECKED`] or 0.
+    /// [`PARAMS_CHECKED`] and [`STRICT_RESULT`], or neither.
     pub flags: u32,
     /// Names the run in the host's services.
     pub job: u64,

@@ -9,9 +9,10 @@ use std::sync::{Arc, OnceLock};
 
 use super::host_services::{HostServices, HostTable};
 use super::layout::{
-    ABI_MINOR, FAILED, MISUSE, OK, PARAMS_CHECKED, Sized32, SynBuf, SynCall, SynHost, SynPlugin, SynSlice,
+    ABI_MINOR, FAILED, MISUSE, OK, PARAMS_CHECKED, STRICT_RESULT, Sized32, SynBuf, SynCall, SynHost,
+    SynPlugin, SynSlice,
 };
-use crate::action::{ActionDef, Check, Instance, Listed, find};
+use crate::action::{ActionDef, Check, Checks, Instance, Listed, find};
 use crate::context::Context;
 use crate::errors::{ErrorKind, PluginError, Result};
 use crate::guard::guarded;
@@ -124,11 +125,17 @@ unsafe extern "C" fn invoke(
         let (ctx, call) = unsafe { context(call)? };
         // SAFETY: as above.
         let params = unsafe { bytes(&call.params) };
-        let check = if call.flags & PARAMS_CHECKED == 0 { Check::Needed } else { Check::Done };
-        Ok(live.def.call(&live.instance, params, check, &ctx)?)
+        Ok(live.def.call(&live.instance, params, checks(call.flags), &ctx)?)
     };
     // SAFETY: the host gives a buffer to fill.
     unsafe { answer(out, run) }
+}
+
+fn checks(flags: u32) -> Checks {
+    Checks {
+        params: if flags & PARAMS_CHECKED == 0 { Check::Needed } else { Check::Done },
+        strict_result: flags & STRICT_RESULT != 0,
+    }
 }
 
 unsafe extern "C" fn drop_instance(_: *mut c_void, instance: *mut c_void) {

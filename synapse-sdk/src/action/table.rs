@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
+use super::result_rules::ResultRules;
 use super::{Action, ActionFacts, ActionMeta, ActionResult};
 use crate::context::Context;
 use crate::errors::{ErrorKind, PluginError, Result, ValidationError};
@@ -29,9 +30,11 @@ pub struct ActionDef {
     check: fn(&ActionDef, &[u8], CheckContext<'_>) -> Result<()>,
     params_schema: fn() -> Value,
     result_schema: fn() -> Value,
-    /// Whether a result was declared that the body's type does not ensure.
-    untyped_result: fn() -> bool,
+    /// The schema of a result that was declared and the body's type does not
+    /// ensure.
+    declared_result: fn() -> Option<Value>,
     compiled: OnceLock<Result<Schema>>,
+    result_rules: OnceLock<Result<ResultRules>>,
     turn: Mutex<()>,
 }
 
@@ -44,6 +47,22 @@ pub enum Check {
     Done,
 }
 
+/// What a call checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checks {
+    /// Whether params were checked already.
+    pub params: Check,
+    /// Whether a result that breaks its schema fails the call, also of actions
+    /// that do not ask for it.
+    pub strict_result: bool,
+}
+
+impl From<Check> for Checks {
+    fn from(params: Check) -> Self {
+        Self { params, strict_result: false }
+    }
+}
+
 impl ActionDef {
     /// The entry of an action.
     pub const fn of<A: Action + Send + Sync>() -> Self {
@@ -54,8 +73,9 @@ impl ActionDef {
             check: |def, params, context| decode::<A::Params>(def, params, Check::Needed, context).map(drop),
             params_schema: params_schema::<A::Params>,
             result_schema: || schema::json_schema::<A::Output>(Contract::Result),
-            untyped_result: || false,
+            declared_result: || None,
             compiled: OnceLock::new(),
+            result_rules: OnceLock::new(),
             turn: Mutex::new(()),
         }
     }
@@ -65,7 +85,11 @@ impl ActionDef {
     #[must_use]
     pub const fn with_result<A: Action, R: ActionResult>(mut self) -> Self {
         self.result_schema = || schema::json_schema::<R>(Contract::Result);
-        self.untyped_result = || TypeId::of::<A::Output>() != TypeId::of::<R>();
+        self.declared_result = || {
+            let differs = TypeId::of::<A::Output>() != TypeId::of::<R>();
+            // What reads such a result may find optional fields left out.
+            differs.then(|| schema::json_schema::<R>(Contract::Params))
+        };
         self
     }
 
@@ -107,15 +131,21 @@ impl ActionDef {
     ///
     /// # Errors
     /// What [`validate`](Self::validate) finds, whatever the action returns, a
-    /// panic as [`Panic`](ErrorKind::Panic).
-    pub fn call(&self, instance: &Instance, params: &[u8], check: Check, ctx: &Context) -> Result<Vec<u8>> {
+    /// panic as [`Panic`](ErrorKind::Panic); where results are strict,
+    /// [`Validation`](ErrorKind::Validation) for one that breaks its schema.
+    pub fn call(
+        &self,
+        instance: &Instance,
+        params: &[u8],
+        checks: impl Into<Checks>,
+        ctx: &Context,
+    ) -> Result<Vec<u8>> {
+        let checks = checks.into();
         guarded(|| {
             let _turn =
                 self.facts.exclusive.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
-            let result = (self.call)(self, instance, params, check, ctx)?;
-            if self.facts.strict_result || (self.untyped_result)() {
-                self.check_result(&result, ctx)?;
-            }
+            let result = (self.call)(self, instance, params, checks.params, ctx)?;
+            self.check_result(&result, checks.strict_result || self.facts.strict_result, ctx)?;
             ctx.finish_progress();
             Ok(result)
         })
@@ -129,18 +159,28 @@ impl ActionDef {
         })
     }
 
-    /// A result that breaks its declared schema is told, and fails the call
-    /// only where that was asked for.
-    fn check_result(&self, result: &[u8], ctx: &Context) -> Result<()> {
-        let schema = Schema::compile(&self.result_schema())?;
-        let violations = schema.check(&serde_json::from_slice(result)?);
+    /// A result that breaks its schema is told, and fails the call only where
+    /// that was asked for.
+    fn check_result(&self, result: &[u8], strict: bool, ctx: &Context) -> Result<()> {
+        let rules = self.result_rules.get_or_init(|| match (self.declared_result)() {
+            Some(declared) => ResultRules::of_declared(&declared),
+            None => ResultRules::of_type(&self.result_schema()),
+        });
+        let violations = match rules {
+            Ok(rules) => rules.violations(result)?,
+            Err(_) if !strict => return Ok(()),
+            Err(error) => return Err(PluginError::new(error.kind(), error.to_string())),
+        };
         if violations.is_empty() {
             return Ok(());
         }
         let declared = self.facts.declared_result.unwrap_or("its type");
-        let error =
-            schema::invalid(&format!("result of `{}` against {declared}", self.facts.name), &violations);
-        if self.facts.strict_result {
+        let what = format!("result of `{}` against {declared}", self.facts.name);
+        let mut error = schema::invalid(&what, &violations);
+        if violations.iter().any(|violation| violation.given.is_null() && violation.rule == "type") {
+            error = error.hint("JSON has no NaN and no infinity: they are written as null");
+        }
+        if strict {
             return Err(error);
         }
         ctx.log_message(error.to_string(), Level::Warning);

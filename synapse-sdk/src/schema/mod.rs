@@ -84,6 +84,39 @@ pub fn json_schema<T: schemars::JsonSchema>(contract: Contract) -> Value {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
+/// Whether a value of the schema's own type may break it: there are rules, such
+/// as bounds, that the type does not ensure.
+pub(crate) fn asks_more_than_types(schema: &Value) -> bool {
+    const RULES: &[&str] = &[
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "minProperties",
+        "maxProperties",
+        "not",
+        "if",
+    ];
+    match schema {
+        Value::Object(keywords) => {
+            // Integers have the bounds of their width, which hold anyway.
+            let sized = keywords.get("format").is_some_and(Value::is_string);
+            let bound = |name: &str| keywords.contains_key(name) && !sized;
+            RULES.iter().any(|rule| keywords.contains_key(*rule))
+                || bound("minimum")
+                || bound("maximum")
+                || keywords.values().any(asks_more_than_types)
+        }
+        Value::Array(schemas) => schemas.iter().any(asks_more_than_types),
+        _ => false,
+    }
+}
+
 /// Which way a type travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contract {
