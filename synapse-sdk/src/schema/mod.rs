@@ -25,7 +25,9 @@
 
 mod accept;
 mod compile;
+mod defaults;
 pub(crate) mod evaluate;
+pub mod form;
 mod numbers;
 mod pass;
 
@@ -35,6 +37,7 @@ use serde_json::Value;
 use crate::errors::{PluginError, Result, ValidationError};
 
 pub use compile::Schema;
+pub use defaults::with_defaults;
 
 /// One place where a document breaks its schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
