@@ -7,6 +7,23 @@ use libloading::{Library, Symbol};
 use synapse_host::author::Profile;
 use synapse_host::plugin::Plugin;
 use synapse_host::plugin_ref::{PluginRef, Resolver};
+use synapse_sdk::params;
+
+/// The training params of the guide.
+#[params]
+pub struct TrainParams {
+    /// Dataset ID to train on
+    pub dataset: i64,
+    /// Passes over the data
+    #[param(default = 100, ge = 1, le = 1000)]
+    pub epochs: u32,
+    /// Rows in a batch
+    #[param(default = 16, ge = 1)]
+    pub batch_size: u32,
+    /// Step size
+    #[param(default = 0.01, gt = 0, lt = 1)]
+    pub learning_rate: f64,
+}
 
 /// The workspace's folder.
 pub fn workspace() -> PathBuf {

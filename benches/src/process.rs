@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use synapse_benches::{measured, measured_folder, workspace};
+use synapse_benches::{TrainParams, measured, measured_folder, workspace};
 use synapse_host::author::Profile;
 use synapse_host::run::{RunRequest, run_plugin_blocking};
+use synapse_sdk::schema::Schema;
 
 const ROUNDS: usize = 200;
 
@@ -50,11 +51,20 @@ fn first_call() {
     println!("{}", elapsed.as_micros());
 }
 
-/// Starts this program anew for each first call.
-fn first_calls() -> Vec<u64> {
+/// A schema made and compiled for the first time in a process, in microseconds.
+fn first_schema() {
+    let started = Instant::now();
+    let schema = Schema::of::<TrainParams>();
+    let elapsed = started.elapsed();
+    assert!(schema.is_ok(), "{schema:?}");
+    println!("{}", elapsed.as_micros());
+}
+
+/// Starts this program anew for each `first` that it prints.
+fn firsts(first: &str) -> Vec<u64> {
     let this = std::env::current_exe().unwrap_or_default();
     let once = |_| {
-        let output = Command::new(&this).arg("first-call").output().ok()?;
+        let output = Command::new(&this).arg(first).output().ok()?;
         String::from_utf8_lossy(&output.stdout).trim().parse().ok()
     };
     let mut calls: Vec<u64> = (0..ROUNDS).filter_map(once).collect();
@@ -94,6 +104,9 @@ fn main() {
     if std::env::args().any(|argument| argument == "first-call") {
         return first_call();
     }
+    if std::env::args().any(|argument| argument == "first-schema") {
+        return first_schema();
+    }
     let library = measured().image().path.display().to_string();
     let folder = workspace().join("examples/greet").display().to_string();
     let synapse = workspace().join("target/release/synapse");
@@ -127,9 +140,14 @@ fn main() {
         let at = |share: usize| command.times[command.times.len() * share / 100].as_secs_f64() * 1e3;
         println!("{:<32} {:>8.2} {:>8.2} {:>8.2}", command.name, at(50), at(0), at(90));
     }
-    let first = first_calls();
-    let at = |share: usize| first.get(first.len() * share / 100).copied().unwrap_or_default() as f64 / 1e3;
-    println!("{:<32} {:>8.2} {:>8.2} {:>8.2}", "run_plugin by path, first call", at(50), at(0), at(90));
+    for (name, first) in
+        [("run_plugin by path, first call", "first-call"), ("Schema::of, first time", "first-schema")]
+    {
+        let micros = firsts(first);
+        let at =
+            |share: usize| micros.get(micros.len() * share / 100).copied().unwrap_or_default() as f64 / 1e3;
+        println!("{name:<32} {:>8.3} {:>8.3} {:>8.3}", at(50), at(0), at(90));
+    }
     // A folder of our own that nobody else uses.
     let _ = std::fs::remove_dir_all(home);
 }

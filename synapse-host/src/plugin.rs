@@ -105,31 +105,40 @@ impl Plugin {
     /// [`ActionNotFound`](ErrorKind::ActionNotFound), with what there is, or
     /// with the entrypoint that leads nowhere.
     pub fn registered_name(&self, name: &str) -> Result<&str> {
-        let Some(action) = self.actions.iter().find(|action| action.name == name) else {
-            let names = self.actions.iter().filter(|action| action.registered.is_some());
-            return Err(action::not_found(name, names.map(|action| action.name.as_str())));
-        };
-        match &action.registered {
-            Some(registered) => Ok(registered),
-            None => Err(self.leads_nowhere(action)),
-        }
+        registered_name(&self.actions, &self.image.inspected.facts.actions, name)
     }
+}
 
-    fn leads_nowhere(&self, action: &OfferedAction) -> PluginError {
-        let entrypoint = action.entrypoint.as_deref().unwrap_or_default();
-        let items = self.image.inspected.facts.actions.iter();
-        let known: Vec<String> = items.map(|action| format!("{}::{}", action.module, action.item)).collect();
-        PluginError::new(
-            ErrorKind::ActionNotFound,
-            format!("Action not found: {}: there is no `{entrypoint}` in the plugin", action.name),
-        )
-        .details(json!({ "action": action.name, "entrypoint": entrypoint, "available": known }))
-        .hint(format!(
-            "check actions.{}.entrypoint in config.yaml; the code has {}",
-            action.name,
-            known.join(", ")
-        ))
+/// The name under which the action offered as `name` was registered.
+pub(crate) fn registered_name<'a>(
+    offered: &'a [OfferedAction],
+    listed: &[ListedAction],
+    name: &str,
+) -> Result<&'a str> {
+    let Some(action) = offered.iter().find(|action| action.name == name) else {
+        let names = offered.iter().filter(|action| action.registered.is_some());
+        return Err(action::not_found(name, names.map(|action| action.name.as_str())));
+    };
+    match &action.registered {
+        Some(registered) => Ok(registered),
+        None => Err(leads_nowhere(action, listed)),
     }
+}
+
+fn leads_nowhere(action: &OfferedAction, listed: &[ListedAction]) -> PluginError {
+    let entrypoint = action.entrypoint.as_deref().unwrap_or_default();
+    let known: Vec<String> =
+        listed.iter().map(|action| format!("{}::{}", action.module, action.item)).collect();
+    PluginError::new(
+        ErrorKind::ActionNotFound,
+        format!("Action not found: {}: there is no `{entrypoint}` in the plugin", action.name),
+    )
+    .details(json!({ "action": action.name, "entrypoint": entrypoint, "available": known }))
+    .hint(format!(
+        "check actions.{}.entrypoint in config.yaml; the code has {}",
+        action.name,
+        known.join(", ")
+    ))
 }
 
 /// Reads and checks a config file.
@@ -155,23 +164,12 @@ fn registered(image: &Image) -> Result<Vec<ListedAction>> {
     if image.inspected.actions_listed {
         return Ok(image.inspected.facts.actions.clone());
     }
-    let specs = image.manifest()?.actions.iter();
-    Ok(specs
-        .map(|spec| ListedAction {
-            name: spec.name.clone(),
-            item: spec.item.clone(),
-            module: spec.module.clone(),
-            method: spec.method.map(|method| method.as_str().to_owned()).unwrap_or_default(),
-            category: spec.category.map(|category| category.as_str().to_owned()).unwrap_or_default(),
-            input: spec.input_type.clone().unwrap_or_default(),
-            output: spec.output_type.clone().unwrap_or_default(),
-        })
-        .collect())
+    Ok(image.manifest()?.actions.iter().map(ListedAction::from).collect())
 }
 
 /// The config's key is the public name; what no entry leads to is offered
 /// under the name it was registered with.
-fn offered(config: &PluginConfig, registered: &[ListedAction]) -> Vec<OfferedAction> {
+pub(crate) fn offered(config: &PluginConfig, registered: &[ListedAction]) -> Vec<OfferedAction> {
     let mut taken = Vec::new();
     let mut actions = Vec::new();
     for entry in &config.actions {

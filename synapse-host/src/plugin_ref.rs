@@ -118,19 +118,21 @@ impl<'a> Resolver<'a> {
     /// [`NotFound`](ErrorKind::NotFound), [`Build`](ErrorKind::Build), and all
     /// of [`Plugin::load`].
     pub fn resolve(&mut self, plugin: &PluginRef, config: Option<&Path>) -> Result<Plugin> {
-        match plugin {
-            PluginRef::Code(code) => {
-                let found = find_code(code)?;
-                self.resolve_path(&found, config)
-            }
-            PluginRef::Path(path) => self.resolve_path(path, config),
-        }
+        Plugin::load(&self.locate(plugin, config)?, config)
     }
 
-    fn resolve_path(&mut self, path: &Path, config: Option<&Path>) -> Result<Plugin> {
+    /// The library of the plugin that is meant, built as for
+    /// [`resolve`](Self::resolve), and not loaded.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) and [`Build`](ErrorKind::Build).
+    pub fn locate(&mut self, plugin: &PluginRef, config: Option<&Path>) -> Result<PathBuf> {
+        let path = match plugin {
+            PluginRef::Code(code) => find_code(code)?,
+            PluginRef::Path(path) => path.clone(),
+        };
         if path.is_dir() {
-            let library = self.library_of(path, config)?;
-            return Plugin::load(&library, config);
+            return self.library_of(&path, config);
         }
         if path.extension().is_some_and(|extension| extension == "synapse") {
             return Err(PluginError::new(
@@ -143,7 +145,7 @@ impl<'a> Resolver<'a> {
             return Err(NotFoundError::new(format!("there is no plugin at {}", path.display()))
                 .hint("name a plugin's folder, its .so file, or its code"));
         }
-        Plugin::load(path, config)
+        Ok(path)
     }
 
     /// A library found once in this process is not looked for again.

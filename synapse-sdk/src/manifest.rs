@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::abi::identity::ListedAction;
 use crate::action::{ActionDef, registry};
 use crate::data_type::DataTypeFacts;
 use crate::words::{Category, Method};
@@ -102,6 +103,20 @@ impl ActionSpec {
             exclusive: facts.exclusive,
             params: def.params_schema(),
             result: def.result_schema(),
+        }
+    }
+}
+
+impl From<&ActionSpec> for ListedAction {
+    fn from(spec: &ActionSpec) -> Self {
+        Self {
+            name: spec.name.clone(),
+            item: spec.item.clone(),
+            module: spec.module.clone(),
+            method: spec.method.map(|method| method.as_str().to_owned()).unwrap_or_default(),
+            category: spec.category.map(|category| category.as_str().to_owned()).unwrap_or_default(),
+            input: spec.input_type.clone().unwrap_or_default(),
+            output: spec.output_type.clone().unwrap_or_default(),
         }
     }
 }

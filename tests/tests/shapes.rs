@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 use synapse_sdk::schema::Schema;
-use synapse_tests::{Synapse, workspace};
+use synapse_tests::{Synapse, library, workspace};
 
 #[track_caller]
 fn fits(document: &Value, schema: &str) {
@@ -53,4 +53,12 @@ fn events_while_an_action_runs() {
     for event in &events {
         fits(event, "event");
     }
+}
+
+#[test]
+fn what_is_told_without_a_run() {
+    let synapse = Synapse::new();
+    let inspected = synapse.call("plugin inspect --json").arg(library("classifier")).run().code(0).document();
+    fits(&inspected, "inspect");
+    fits(&synapse.act("greet", "greet --json --dry-run -P name=Ada").run().code(0).document(), "dry-run");
 }

@@ -86,7 +86,7 @@ impl BuildArgs {
 
 /// Asks the plugin for its actions in a worker, so that what its initialisers
 /// or schemas do wrong ends only that.
-fn describe(library: &Path) -> Result<Manifest> {
+pub(super) fn describe(library: &Path) -> Result<Manifest> {
     let worker = worker_program()?;
     let mut child = Command::new(&worker)
         .arg("describe")

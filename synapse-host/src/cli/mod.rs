@@ -6,6 +6,7 @@
 mod bug;
 mod build;
 mod crash;
+mod inspect;
 mod interrupt;
 mod output;
 mod params;
@@ -56,7 +57,7 @@ struct Common {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Run and build plugins
+    /// Run, build and inspect plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Look at what was run
@@ -68,6 +69,7 @@ enum Command {
 enum PluginCommand {
     Run(Box<run_action::RunArgs>),
     Build(build::BuildArgs),
+    Inspect(inspect::InspectArgs),
 }
 
 /// Runs the command line of this process.
@@ -91,6 +93,7 @@ fn run() -> ExitCode {
     let done = match cli.command {
         Command::Plugin(PluginCommand::Run(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),
+        Command::Plugin(PluginCommand::Inspect(args)) => args.execute(&cli.common, &mut output),
         Command::Run(command) => command.execute(&cli.common, &mut output),
     };
     match done {
@@ -124,4 +127,16 @@ fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
     }
     ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
 }

@@ -3,8 +3,10 @@
 use std::io::Read;
 
 use clap::Args;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use synapse_sdk::errors::Result;
+use synapse_sdk::schema::{Schema, invalid};
 use synapse_sdk::{ErrorKind, PluginError};
 
 /// Where params come from; later ones go before earlier ones.
@@ -43,7 +45,7 @@ impl ParamsArgs {
         let given = [(file.as_deref(), "--params-file"), (self.params.as_deref(), "--params")];
         for (text, from) in given {
             if let Some(text) = text {
-                all.extend(object(parse(text, from)?, from)?);
+                all.extend(object(text, from)?);
             }
         }
         if !self.param.is_empty() {
@@ -67,8 +69,8 @@ fn read_file(name: &str) -> Result<String> {
     text.map_err(|error| PluginError::new(ErrorKind::of_io(&error), format!("--params-file {name}: {error}")))
 }
 
-fn parse(text: &str, from: &str) -> Result<Value> {
-    serde_json::from_str(text).map_err(|error| {
+fn parse(text: &str, from: &str) -> Result<()> {
+    serde_json::from_str::<IgnoredAny>(text).map(drop).map_err(|error| {
         PluginError::new(ErrorKind::Usage, format!("{from} is not JSON: {error}"))
             .details(serde_json::json!([{
                 "pointer": "",
@@ -83,8 +85,15 @@ fn parse(text: &str, from: &str) -> Result<Value> {
     })
 }
 
-fn object(value: Value, from: &str) -> Result<Map<String, Value>> {
-    match value {
+/// An object to combine with others. A field that stands twice in it would be
+/// lost here, so that is looked for at once.
+fn object(text: &str, from: &str) -> Result<Map<String, Value>> {
+    parse(text, from)?;
+    let read = Schema::compile(ANYTHING)?.check_text(text.as_bytes())?;
+    if !read.violations.is_empty() {
+        return Err(invalid(from, &read.violations));
+    }
+    match read.document {
         Value::Object(fields) => Ok(fields),
         _ => {
             Err(PluginError::new(ErrorKind::Usage, format!("{from} holds no JSON object to combine with -P")))
@@ -124,8 +133,19 @@ const ANYTHING: &Value = &Value::Bool(true);
 
 /// The schema of a property, through references and alternatives.
 fn property<'a>(root: &'a Value, schema: &'a Value, key: &str) -> &'a Value {
-    let found = variants(root, schema).into_iter().find_map(|schema| schema.get("properties")?.get(key));
-    found.unwrap_or(ANYTHING)
+    let variants = variants(root, schema);
+    let known = variants.iter().find_map(|schema| named(schema.get("properties")?.as_object()?, key));
+    let of_map = || variants.iter().find_map(|schema| schema.get("additionalProperties"));
+    known.or_else(of_map).unwrap_or(ANYTHING)
+}
+
+/// The property of that name or alias.
+fn named<'a>(properties: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    let has_alias = |schema: &&Value| {
+        let aliases = schema.get("x-aliases").and_then(Value::as_array);
+        aliases.into_iter().flatten().any(|alias| alias == key)
+    };
+    properties.get(key).or_else(|| properties.values().find(has_alias))
 }
 
 /// A schema and all it refers to or offers as an alternative.
@@ -209,6 +229,8 @@ mod tests {
                 "epochs": {"type": "integer"}, "lr": {"type": "number"}, "name": {"type": "string"},
                 "tags": {"type": "array", "items": {"type": "string"}},
                 "sizes": {"type": ["array", "null"], "items": {"type": "integer"}},
+                "workers": {"type": "integer", "x-aliases": ["jobs"]},
+                "weights": {"type": "object", "additionalProperties": {"type": "number"}},
                 "optimizer": {"$ref": "#/$defs/Optimizer"},
                 "note": {"anyOf": [{"type": "string"}, {"type": "null"}]}
             },
@@ -232,6 +254,10 @@ mod tests {
                    "note": "true", "optimizer": {"kind": "sgd"}})
         );
         assert_eq!(
+            read(None, &["jobs=2", "weights.cat=3", "weights.dog=x"]).unwrap(),
+            json!({"jobs": 2, "weights": {"cat": 3, "dog": "x"}})
+        );
+        assert_eq!(
             read(None, &["epochs=many", "unknown=3"]).unwrap(),
             json!({"epochs": "many", "unknown": 3})
         );
@@ -241,6 +267,16 @@ mod tests {
     fn single_params_go_before_the_json() {
         let params = r#"{"epochs": 1, "name": "a"}"#;
         assert_eq!(read(Some(params), &["epochs=2"]).unwrap(), json!({"epochs": 2, "name": "a"}));
+    }
+
+    #[test]
+    fn a_param_that_stands_twice_is_not_lost_on_the_way() {
+        let twice = r#"{"epochs": 1, "epochs": 2}"#;
+        let error = read(Some(twice), &["lr=1"]).unwrap_err();
+        assert_eq!(
+            (error.kind(), &error.details_json()[0]["pointer"]),
+            (ErrorKind::Validation, &json!("/epochs"))
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::Rfc3339;
+use synapse_sdk::schema::with_defaults;
 use synapse_sdk::services::Checkpoint;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
@@ -17,7 +18,7 @@ use super::params::ParamsArgs;
 use super::target::TargetArgs;
 use super::{Common, crash};
 use crate::plugin::Plugin;
-use crate::run::{Mode, Outcome, Resources, Run, RunRequest, milliseconds};
+use crate::run::{Mode, Outcome, Resources, Run, RunRequest, milliseconds, validate};
 use crate::stdout;
 
 /// Run an action of a plugin.
@@ -65,6 +66,12 @@ pub(crate) struct RunArgs {
     /// The cluster, for modes that run on one
     #[arg(long, value_name = "ADDRESS", default_value = "auto", env = "RAY_ADDRESS")]
     ray_address: String,
+    /// Check the params and show them with their defaults, but run nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Fail when the result breaks its schema, instead of warning
+    #[arg(long)]
+    strict_result: bool,
     /// Leave no record of the run
     #[arg(long)]
     no_record: bool,
@@ -76,7 +83,8 @@ Examples:
   synapse plugin run train --path examples/classifier -P epochs=5
   synapse plugin run examples/greet greet --params '{\"name\": \"Ada\"}' --json
   synapse plugin run target/release/libgreet.so greet -P name=Ada
-  synapse plugin run train -p classifier --timeout 10m --params-file params.json";
+  synapse plugin run train -p classifier --timeout 10m --params-file params.json
+  synapse plugin run train --path examples/classifier --dry-run -P epochs=5";
 
 impl RunArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
@@ -107,6 +115,7 @@ impl RunArgs {
             .env(env)
             .grace(self.grace)
             .resources(Resources { cpus: self.cpus, gpus: self.gpus, memory: None })
+            .strict_result(self.strict_result)
             .record(!self.no_record);
         if let Some(timeout) = self.timeout {
             request = request.timeout(timeout);
@@ -116,6 +125,11 @@ impl RunArgs {
         }
         if let Some(path) = &self.checkpoint {
             request = request.checkpoint(checkpoint(path)?);
+        }
+        if self.dry_run {
+            validate(&plugin, &request)?;
+            stdout::put_back(&answer)?;
+            return show_params(&plugin, registered, &request, output);
         }
         let signals = Signals::install()?;
         let outcome = watch_run(Run::start(&plugin, &request)?, &signals, output)?;
@@ -160,6 +174,18 @@ fn params_schema(plugin: &Plugin, registered: &str) -> Result<Value> {
     let manifest = plugin.image().manifest()?;
     let spec = manifest.actions.iter().find(|spec| spec.name == registered);
     Ok(spec.map_or(Value::Null, |spec| spec.params.clone()))
+}
+
+/// What a dry run prints: the params as the action would find them.
+fn show_params(plugin: &Plugin, registered: &str, request: &RunRequest, output: &mut Output) -> Result<()> {
+    let params = with_defaults(&params_schema(plugin, registered)?, &serde_json::from_str(&request.params)?);
+    let checked = json!({
+        "plugin": plugin.config().code,
+        "action": request.action,
+        "mode": request.mode.as_str(),
+    });
+    output.note(&format!("the params of `{}` are valid; nothing was run", request.action));
+    output.value(&json!({ "dry_run": checked, "params": params }), "params")
 }
 
 fn checkpoint(path: &std::path::Path) -> Result<Checkpoint> {

@@ -44,6 +44,18 @@ impl TargetArgs {
         with_resolver(self.profile(), common, output, |resolver| resolver.resolve(&plugin, config))
     }
 
+    /// The plugin's library, built if it has to be, and not loaded.
+    pub(crate) fn locate(
+        &self,
+        positional: Option<&str>,
+        common: &Common,
+        output: &mut Output,
+    ) -> Result<PathBuf> {
+        let plugin = self.plugin_ref(positional)?;
+        let config = self.config.as_deref();
+        with_resolver(self.profile(), common, output, |resolver| resolver.locate(&plugin, config))
+    }
+
     /// The folder to build.
     pub(crate) fn folder(&self, positional: Option<&str>) -> Result<PathBuf> {
         match self.plugin_ref(positional)? {

@@ -67,6 +67,16 @@ pub fn execute(plugin: &Plugin, request: &RunRequest) -> Result<Outcome> {
     })
 }
 
+/// Checks the params of a run as the run itself would, without running it.
+///
+/// # Errors
+/// The plugin does not have the action;
+/// [`Usage`](ErrorKind::Usage) when the params are not JSON,
+/// [`Validation`](ErrorKind::Validation) with every violation.
+pub fn validate(plugin: &Plugin, request: &RunRequest) -> Result<()> {
+    LocalRun::prepare(plugin, request, state_dir(request, None), Arc::default())?.validate()
+}
+
 /// The record that was asked for, or why there is none.
 fn recorder(plugin: &Plugin, request: &RunRequest, started: u64) -> Result<Option<Recorder>, String> {
     let Some(home) = Home::from_env().filter(|_| request.record) else { return Ok(None) };

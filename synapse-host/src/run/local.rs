@@ -66,6 +66,13 @@ impl LocalRun {
         })
     }
 
+    /// Checks the params, running nothing but the author's own checks.
+    pub(super) fn validate(&self) -> Result<()> {
+        let services = Arc::clone(&self.services) as Arc<dyn Services>;
+        let job = Job::open(services, Arc::clone(&self.cancelled));
+        self.plugin.image().plugin().validate(&self.action, self.params.as_bytes(), &job)
+    }
+
     /// Runs the action to its end on this thread.
     pub(super) fn execute(&self) -> Result<String> {
         let services = Arc::clone(&self.services) as Arc<dyn Services>;

@@ -28,7 +28,7 @@ mod request;
 mod stream;
 
 pub use flight::Flight;
-pub use handle::{Cancel, Ended, Run, execute, run_plugin, run_plugin_blocking};
+pub use handle::{Cancel, Ended, Run, execute, run_plugin, run_plugin_blocking, validate};
 pub use local::lost_threads;
 pub(crate) use outcome::milliseconds;
 pub use outcome::{Metrics, Outcome};

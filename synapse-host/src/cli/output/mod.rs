@@ -173,12 +173,20 @@ impl Output {
     /// reader has closed it.
     pub(crate) fn result(&mut self, document: &Value) -> Result<()> {
         self.finish_events(true);
-        let look = self.stdout.look;
-        self.document(document, |_| result_text::human(&document["result"], look))?;
+        self.value(document, "result")?;
         if !self.options.json && !self.options.quiet {
             self.stderr.sink.tell(&closing_line(&document["run"], self.stderr.look));
         }
         Ok(())
+    }
+
+    /// Writes with `--json` the document, otherwise its `field` as text.
+    ///
+    /// # Errors
+    /// As [`result`](Self::result).
+    pub(crate) fn value(&mut self, document: &Value, field: &str) -> Result<()> {
+        let look = self.stdout.look;
+        self.document(document, |_| result_text::human(&document[field], look))
     }
 
     /// Writes what a command found out: with `--json` the document, on one line
