@@ -26,17 +26,24 @@ fn the_form_of_an_action_has_an_input_for_each_param() {
         .as_array()
         .expect("a list")
         .iter()
-        .map(|item| (item["name"].as_str().unwrap_or_default(), item["$formkit"].as_str().unwrap_or_default()))
+        .map(|item| {
+            (item["name"].as_str().unwrap_or_default(), item["$formkit"].as_str().unwrap_or_default())
+        })
         .collect();
-    let expected =
-        [("epochs", "number"), ("lr", "number"), ("name", "text"), ("tags", "repeater"), ("optimizer", "select")];
+    let expected = [
+        ("epochs", "number"),
+        ("lr", "number"),
+        ("name", "text"),
+        ("tags", "repeater"),
+        ("optimizer", "select"),
+    ];
     assert_eq!(inputs, expected);
 }
 
 #[test]
 fn an_overview_tells_what_a_plugin_can_do() {
     let ended = Synapse::new().call("plugin inspect").arg(library("greet")).run().code(0);
-    let text = ended.stdout();
+    let text = &ended.stdout;
     assert!(text.starts_with("greet 0.1.0 · "), "{text}");
     assert!(text.contains("Greets someone."), "{text}");
     assert!(!text.contains("Hello"), "something ran: {text}");
@@ -80,7 +87,8 @@ fn a_dry_run_refuses_what_a_run_would_refuse() {
 #[test]
 fn every_mistake_in_params_is_told_at_once_with_a_near_name() {
     let params = r#"{"epochs": 0, "batch_size": "x", "learning_rat": 1}"#;
-    let call = || Synapse::new().call("plugin run").arg(library("classifier")).words("train --params").arg(params);
+    let call =
+        || Synapse::new().call("plugin run").arg(library("classifier")).words("train --params").arg(params);
     call()
         .run()
         .code(3)

@@ -7,6 +7,7 @@ use synapse_sdk::prelude::*;
 
 use crate::checkpoint::Checkpoint as Saved;
 use crate::data::{Dataset, Splits};
+use crate::optimizer;
 use crate::training::{Settings, Trainer};
 
 /// How to train.
@@ -15,19 +16,46 @@ pub struct TrainParams {
     /// Passes over the training data, those of a resumed run included
     #[param(default = 10, ge = 1, le = 1000)]
     epochs: u64,
-    /// Solver steps in each epoch
-    #[param(default = 3, ge = 1, le = 100)]
-    iterations: u64,
+    /// Rows in each step
+    #[param(default = 32, ge = 1, le = 1024)]
+    batch_size: usize,
+    /// Length of the steps
+    #[param(default = 0.1, gt = 0, le = 10)]
+    learning_rate: f64,
     /// Strength of the L2 penalty that keeps weights small
-    #[param(default = 0.1, gt = 0, le = 100)]
-    alpha: f64,
-    /// Decides which rows are held out
+    #[param(default = 1e-4, ge = 0, le = 1)]
+    weight_decay: f64,
+    /// How gradients become steps
+    #[param(default = Optimizer::Sgd { momentum: 0.9 })]
+    optimizer: Optimizer,
+    /// Decides which rows are held out, and in which order the others are learnt
     #[param(default = 42)]
     seed: u64,
     /// A model file to go on from; its settings go before those given here
     checkpoint: Option<PathBuf>,
     /// Where to save the model; the run's work folder if left out
     output: Option<PathBuf>,
+}
+
+/// How gradients become steps.
+#[params]
+#[serde(tag = "kind", deny_unknown_fields)]
+pub enum Optimizer {
+    /// Stochastic gradient descent
+    Sgd {
+        /// Share of each step that goes on into the next
+        #[param(default = 0.9, ge = 0, lt = 1)]
+        momentum: f64,
+    },
+    /// Steps of about the same length for every weight
+    Adam {
+        /// Decay of the mean of the gradients
+        #[param(default = 0.9, ge = 0, lt = 1)]
+        beta1: f64,
+        /// Decay of the mean of their squares
+        #[param(default = 0.999, ge = 0, lt = 1)]
+        beta2: f64,
+    },
 }
 
 /// What training gave.
@@ -102,7 +130,16 @@ pub fn train(params: TrainParams, ctx: &Context) -> Result<TrainResult> {
 }
 
 fn settings(params: &TrainParams) -> Settings {
-    Settings { alpha: params.alpha, iterations: params.iterations, seed: params.seed }
+    Settings {
+        batch_size: params.batch_size,
+        learning_rate: params.learning_rate,
+        weight_decay: params.weight_decay,
+        optimizer: match params.optimizer {
+            Optimizer::Sgd { momentum } => optimizer::Optimizer::Sgd { momentum },
+            Optimizer::Adam { beta1, beta2 } => optimizer::Optimizer::Adam { beta1, beta2 },
+        },
+        seed: params.seed,
+    }
 }
 
 /// What an earlier attempt of this job left, else the checkpoint of the run,
@@ -238,4 +275,16 @@ fn load(model: Option<&Path>, ctx: &Context) -> Result<Saved> {
             .hint("name its file: -P model=PATH, or --checkpoint PATH; `train` prints it as model_path"));
     };
     Ok(Saved::load(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn params_left_out_are_the_usual_settings() -> Result<()> {
+        let params: TrainParams = serde_json::from_value(json!({}))?;
+        assert_eq!(settings(&params), Settings::default());
+        Ok(())
+    }
 }

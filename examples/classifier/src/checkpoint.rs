@@ -8,16 +8,17 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Error, Result},
     model::Model,
+    optimizer::Memory,
     training::Settings,
 };
 
 /// Counted up when older code could no longer read the file. One key holds all
 /// metadata: with more, their order, and so the bytes of the file, would change
 /// from run to run.
-const METADATA: &str = "logistic-classifier-1";
+const METADATA: &str = "softmax-classifier-1";
 const WEIGHTS: &str = "weights";
-/// The squares of larger weights would overflow, and the solver never end.
-const TOO_LARGE: f64 = 1e100;
+const FIRST_MOMENT: &str = "optimizer.first_moment";
+const SECOND_MOMENT: &str = "optimizer.second_moment";
 
 /// A model with all it takes to continue its training.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,8 @@ pub struct Checkpoint {
     pub model: Model,
     /// What it was trained with. Its seed gives the split it was trained on.
     pub settings: Settings,
+    /// What its optimiser remembers.
+    pub memory: Memory,
     /// Epochs finished.
     pub epochs: u64,
 }
@@ -35,6 +38,7 @@ struct Metadata {
     class_names: Vec<String>,
     settings: Settings,
     epochs: u64,
+    steps: u64,
 }
 
 impl Checkpoint {
@@ -47,13 +51,21 @@ impl Checkpoint {
             class_names: self.model.class_names.clone(),
             settings: self.settings.clone(),
             epochs: self.epochs,
+            steps: self.memory.steps,
         };
         let metadata = serde_json::to_string(&metadata).map_err(unusable)?;
-        let weights = &self.model.weights;
-        let bytes: Vec<u8> = weights.iter().flat_map(|w| w.to_le_bytes()).collect();
-        let tensor = TensorView::new(Dtype::F64, weights.shape().to_vec(), &bytes);
-        let tensors = [(WEIGHTS, tensor.map_err(unusable)?)];
         let metadata = [(METADATA.to_owned(), metadata)].into();
+        let tables = [
+            (WEIGHTS, &self.model.weights),
+            (FIRST_MOMENT, &self.memory.first_moment),
+            (SECOND_MOMENT, &self.memory.second_moment),
+        ];
+        let bytes = tables.map(|(_, values)| bytes_of(values));
+        let tensors = tables.iter().zip(&bytes).map(|((name, values), bytes)| {
+            let tensor = TensorView::new(Dtype::F64, values.shape().to_vec(), bytes);
+            Ok((*name, tensor.map_err(unusable)?))
+        });
+        let tensors = tensors.collect::<Result<Vec<_>>>()?;
         safetensors::serialize(tensors, Some(metadata)).map_err(unusable)
     }
 
@@ -69,15 +81,23 @@ impl Checkpoint {
         })?;
         let metadata = read_metadata(bytes)?;
         metadata.settings.check().map_err(unusable)?;
+        let weights = read_weights(&tensors, metadata.class_names.len())?;
+        let memory = Memory {
+            first_moment: read_moment(&tensors, FIRST_MOMENT, &weights)?,
+            second_moment: read_moment(&tensors, SECOND_MOMENT, &weights)?,
+            steps: metadata.steps,
+        };
         Ok(Self {
-            model: Model {
-                weights: read_weights(&tensors, metadata.class_names.len())?,
-                class_names: metadata.class_names,
-            },
+            model: Model { weights, class_names: metadata.class_names },
             settings: metadata.settings,
+            memory,
             epochs: metadata.epochs,
         })
     }
+}
+
+fn bytes_of(values: &Array2<f64>) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 fn read_metadata(bytes: &[u8]) -> Result<Metadata> {
@@ -91,25 +111,39 @@ fn read_metadata(bytes: &[u8]) -> Result<Metadata> {
 }
 
 fn read_weights(tensors: &SafeTensors<'_>, classes: usize) -> Result<Array2<f64>> {
-    let wrong = |problem: String| unusable(format!("tensor `{WEIGHTS}` {problem}"));
-    let tensor = tensors.tensor(WEIGHTS).map_err(|_| wrong("is missing".to_owned()))?;
-    let (rows, columns) = match (tensor.dtype(), tensor.shape()) {
-        // The last row is the intercept, the others are for one feature each.
-        (Dtype::F64, &[rows, columns]) if rows > 1 && columns > 0 && columns == classes => (rows, columns),
-        (dtype, shape) => {
-            return Err(wrong(format!(
-                "is {dtype:?} {shape:?}, expected F64 [features + 1, {classes} classes]"
-            )));
-        }
-    };
-    let (numbers, _) = tensor.data().as_chunks::<8>();
-    let weights = numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
-    let weights = Array2::from_shape_vec((rows, columns), weights);
-    let weights = weights.map_err(|error| wrong(error.to_string()))?;
-    if let Some(weight) = weights.iter().find(|w| w.is_nan() || w.abs() > TOO_LARGE) {
-        return Err(wrong(format!("has a value no training gives: {weight}")));
+    let weights = read_tensor(tensors, WEIGHTS)?;
+    // The last row is the bias, the others are for one feature each.
+    if weights.nrows() < 2 || classes == 0 || weights.ncols() != classes {
+        let expected = format!("[features + 1, {classes} classes]");
+        return Err(unusable(format!("tensor `{WEIGHTS}` is {:?}, expected {expected}", weights.shape())));
     }
     Ok(weights)
+}
+
+fn read_moment(tensors: &SafeTensors<'_>, name: &str, weights: &Array2<f64>) -> Result<Array2<f64>> {
+    let moment = read_tensor(tensors, name)?;
+    if moment.dim() != weights.dim() {
+        let (found, expected) = (moment.shape(), weights.shape());
+        return Err(unusable(format!("tensor `{name}` is {found:?}, the weights are {expected:?}")));
+    }
+    Ok(moment)
+}
+
+fn read_tensor(tensors: &SafeTensors<'_>, name: &str) -> Result<Array2<f64>> {
+    let wrong = |problem: String| unusable(format!("tensor `{name}` {problem}"));
+    let tensor = tensors.tensor(name).map_err(|_| wrong("is missing".to_owned()))?;
+    let (Dtype::F64, &[rows, columns]) = (tensor.dtype(), tensor.shape()) else {
+        let (dtype, shape) = (tensor.dtype(), tensor.shape());
+        return Err(wrong(format!("is {dtype:?} {shape:?}, expected F64 [rows, columns]")));
+    };
+    let (numbers, _) = tensor.data().as_chunks::<8>();
+    let numbers = numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+    let values = Array2::from_shape_vec((rows, columns), numbers);
+    let values = values.map_err(|error| wrong(error.to_string()))?;
+    if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+        return Err(wrong(format!("has a value no training gives: {value}")));
+    }
+    Ok(values)
 }
 
 fn unusable(problem: impl ToString) -> Error {
@@ -119,14 +153,15 @@ fn unusable(problem: impl ToString) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{data::Dataset, training::Trainer};
+    use crate::{data::Dataset, optimizer::Optimizer, training::Trainer};
 
     fn checkpoint(train: &Dataset) -> Checkpoint {
         let settings = Settings {
             // A number that a careless JSON parser reads as its neighbour.
-            alpha: 0.9350901549855263,
-            iterations: 1,
+            learning_rate: 0.9350901549855263,
+            optimizer: Optimizer::Adam { beta1: 0.9, beta2: 0.999 },
             seed: 1,
+            ..Settings::default()
         };
         let mut trainer = Trainer::new(train, settings).expect("trainer");
         trainer.epoch().expect("epoch");
@@ -169,20 +204,29 @@ mod tests {
     }
 
     #[test]
-    fn weights_that_do_not_fit_or_are_beyond_computing_are_refused() {
+    fn numbers_that_do_not_fit_or_are_beyond_computing_are_refused() {
         let good = checkpoint(&train());
-        let mut fewer_classes = good.clone();
-        fewer_classes.model.class_names.pop();
-        let problem_of = |wrong: Checkpoint| problem(&wrong.to_bytes().expect("bytes"));
-        let text = problem_of(fewer_classes);
-        assert!(text.contains("is F64 [65, 10], expected"), "{text}");
-
-        for weight in [f64::NAN, f64::NEG_INFINITY, 1e200] {
-            let mut broken = good.clone();
-            broken.model.weights[(3, 3)] = weight;
-            let text = problem_of(broken);
-            assert!(text.contains("`weights` has a value"), "{text}");
-        }
+        let refused = |damage: fn(&mut Checkpoint), expected: &str| {
+            let mut damaged = good.clone();
+            damage(&mut damaged);
+            let text = problem(&damaged.to_bytes().expect("bytes"));
+            assert!(text.contains(expected), "{text}");
+        };
+        refused(
+            |it| drop(it.model.class_names.pop()),
+            "`weights` is [65, 10], expected [features + 1, 9 classes]",
+        );
+        refused(
+            |it| it.memory.first_moment = Array2::zeros((64, 10)),
+            "`optimizer.first_moment` is [64, 10], the weights are [65, 10]",
+        );
+        refused(|it| it.model.weights[(3, 3)] = f64::NAN, "`weights` has a value");
+        refused(|it| it.model.weights[(3, 3)] = f64::NEG_INFINITY, "`weights` has a value");
+        refused(
+            |it| it.memory.second_moment[(3, 3)] = f64::INFINITY,
+            "`optimizer.second_moment` has a value",
+        );
+        refused(|it| it.settings.learning_rate = -1.0, "setting `learning_rate`");
     }
 
     #[test]
@@ -190,6 +234,7 @@ mod tests {
         let train = train();
         let mut smaller = checkpoint(&train);
         smaller.model.weights = Array2::zeros((10, 10));
+        smaller.memory = Memory::empty((10, 10));
         let loaded = Checkpoint::from_bytes(&smaller.to_bytes().expect("bytes")).expect("loads");
         let error = Trainer::resume(loaded, &train).expect_err("other width").to_string();
         assert!(error.contains("takes 9 features, the rows have 64"), "{error}");

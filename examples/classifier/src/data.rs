@@ -1,7 +1,7 @@
 //! Labelled rows: the digits data set, and its split into parts.
 
 use fastrand::Rng;
-use ndarray::{Array1, Array2, Axis, Ix1};
+use ndarray::{Array1, Array2, Axis};
 
 use crate::error::{Error, Result};
 
@@ -12,7 +12,8 @@ const HELD_BACK: f64 = 0.15;
 /// Labelled rows, with a name for each class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
-    pub(crate) rows: linfa::Dataset<f64, usize, Ix1>,
+    pub(crate) features: Array2<f64>,
+    pub(crate) labels: Array1<usize>,
     pub(crate) class_names: Vec<String>,
 }
 
@@ -35,13 +36,14 @@ impl Dataset {
     /// [`Error::Data`] if the library ships something else.
     pub fn digits() -> Result<Self> {
         let raw = smartcore::dataset::digits::load_dataset();
-        // The solver works best on values of about 1; these go up to 16.
+        // Gradient descent works best on values of about 1; these go up to 16.
         let pixels = raw.data.iter().map(|&ink| f64::from(ink) / 16.0).collect();
         let features = Array2::from_shape_vec((raw.num_samples, raw.num_features), pixels)
             .map_err(|error| Error::Data(format!("digits: {error}")))?;
         let labels: Array1<usize> = raw.target.iter().map(|&digit| digit as usize).collect();
         Ok(Self {
-            rows: linfa::Dataset::new(features, labels),
+            features,
+            labels,
             // The names the library gives for this set belong to another one.
             class_names: (0..10).map(|digit| digit.to_string()).collect(),
         })
@@ -49,12 +51,12 @@ impl Dataset {
 
     /// One row of values for each label.
     pub fn features(&self) -> &Array2<f64> {
-        self.rows.records()
+        &self.features
     }
 
     /// The class of each row, an index into [`class_names`](Self::class_names).
     pub fn labels(&self) -> &Array1<usize> {
-        self.rows.targets()
+        &self.labels
     }
 
     /// The name of each class.
@@ -86,14 +88,11 @@ impl Dataset {
         [train, validation, test]
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
-        Self {
-            rows: linfa::Dataset::new(
-                self.features().select(Axis(0), rows),
-                self.labels().select(Axis(0), rows),
-            ),
-            class_names: self.class_names.clone(),
-        }
+    /// These rows, in this order.
+    pub(crate) fn select(&self, rows: &[usize]) -> Self {
+        let features = self.features.select(Axis(0), rows);
+        let labels = self.labels.select(Axis(0), rows);
+        Self { features, labels, class_names: self.class_names.clone() }
     }
 }
 

@@ -37,13 +37,19 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// The solver gave up. What was learnt before is still of use.
-    #[error("training failed in epoch {epoch}: {source}; try a larger `alpha`")]
+    /// The steps were so long that the weights grew beyond all bounds. What
+    /// was learnt before is still of use.
+    #[error(
+        "training diverged in epoch {epoch}: the loss is {loss}; \
+         train again with a `learning_rate` well below {learning_rate}"
+    )]
     Training {
         /// The epoch, from 1.
         epoch: u64,
-        /// The solver's reason.
-        source: linfa_logistic::error::Error,
+        /// The mean loss of the training rows: infinite, or no number.
+        loss: f64,
+        /// The length of the steps that led there.
+        learning_rate: f64,
     },
 }
 

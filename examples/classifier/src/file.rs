@@ -67,7 +67,7 @@ mod tests {
 
     fn trainer() -> (Trainer, Dataset) {
         let splits = Dataset::digits().expect("digits").split(1);
-        let settings = Settings { iterations: 1, seed: 1, ..Settings::default() };
+        let settings = Settings { seed: 1, ..Settings::default() };
         let mut trainer = Trainer::new(&splits.train, settings).expect("trainer");
         trainer.epoch().expect("epoch");
         (trainer, splits.test)

@@ -1,6 +1,6 @@
 //! What is learnt, and predicting with it.
 
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis, concatenate};
 use serde::Serialize;
 
 use crate::{
@@ -20,11 +20,10 @@ pub struct Prediction {
     pub probabilities: Vec<f64>,
 }
 
-/// A multinomial logistic regression: weights, and the names of the classes.
+/// A softmax regression: weights, and the names of the classes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// A row per feature and one for the intercept, a column per class: the
-    /// layout in which the solver takes what it starts from.
+    /// A row per feature and a last one for the bias, a column per class.
     pub(crate) weights: Array2<f64>,
     pub(crate) class_names: Vec<String>,
 }
@@ -90,11 +89,22 @@ impl Model {
         Ok(())
     }
 
+    /// How the mean cross-entropy of these rows changes with each weight.
+    pub(crate) fn gradient(&self, rows: &Array2<f64>, labels: &Array1<usize>) -> Array2<f64> {
+        let mut errors = self.log_probabilities(rows).mapv_into(f64::exp);
+        for (mut error, &label) in errors.rows_mut().into_iter().zip(labels) {
+            error[label] -= 1.0;
+        }
+        errors /= rows.nrows() as f64;
+        let bias = errors.sum_axis(Axis(0)).insert_axis(Axis(0));
+        concatenate![Axis(0), rows.t().dot(&errors), bias]
+    }
+
     /// Logarithms, since the probability of a very unlikely class is 0 in
     /// floating point, and its loss would be infinite.
     fn log_probabilities(&self, rows: &Array2<f64>) -> Array2<f64> {
-        let (weights, intercept) = self.weights.view().split_at(Axis(0), self.n_features());
-        let mut scores = rows.dot(&weights) + intercept;
+        let (weights, bias) = self.weights.view().split_at(Axis(0), self.n_features());
+        let mut scores = rows.dot(&weights) + bias;
         for mut row in scores.axis_iter_mut(Axis(0)) {
             // Keeps `exp` from overflowing.
             row -= row.fold(f64::NEG_INFINITY, |a, &b| a.max(b));
@@ -137,7 +147,8 @@ mod tests {
 
     fn dataset(features: Array2<f64>, labels: Vec<usize>, class_names: &[&str]) -> Dataset {
         Dataset {
-            rows: linfa::Dataset::new(features, labels.into()),
+            features,
+            labels: labels.into(),
             class_names: class_names.iter().map(|&name| name.to_owned()).collect(),
         }
     }
@@ -162,6 +173,23 @@ mod tests {
         let rows = dataset(array![[3.0], [4.0]], vec![0, 2], &["a", "b", "c"]);
         let loss = Model::untrained(&rows).evaluate(&rows).expect("evaluate").loss;
         assert!((loss - 3f64.ln()).abs() < 1e-12, "{loss}");
+    }
+
+    #[test]
+    fn the_gradient_is_the_slope_of_the_loss() {
+        let features = array![[1.0, 0.5], [0.0, 2.5], [3.0, -1.0]];
+        let rows = dataset(features, vec![1, 1, 0], &["cat", "dog"]);
+        let gradient = model().gradient(rows.features(), rows.labels());
+        let loss_beside = |place, step| {
+            let mut moved = model();
+            moved.weights[place] += step;
+            moved.evaluate(&rows).expect("evaluate").loss
+        };
+        let step = 1e-6;
+        for (place, found) in gradient.indexed_iter() {
+            let slope = (loss_beside(place, step) - loss_beside(place, -step)) / (2.0 * step);
+            assert!((found - slope).abs() < 1e-8, "{place:?}: {found}, not {slope}");
+        }
     }
 
     #[test]
