@@ -1,14 +1,14 @@
 //! The keys of `#[action(…)]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::meta::ParseNestedMeta;
-use syn::parse::Parser;
-use syn::{Attribute, Ident, LitBool, LitStr, Path, Token, Type};
+use syn::{Attribute, Ident, LitStr, Path, Type};
 
-use crate::keys::{key_of, or_skip, path, set, text};
-use crate::names::{known, name_fault, pascal_case};
+use crate::keys::{flag, key_of, path, read_attributes, read_keys, set, text, ty};
+use crate::names::{known, name_fault};
 use crate::sink::Sink;
+use crate::words::{CATEGORY, METHOD, Vocabulary};
 
 const KEYS: &[&str] = &[
     "name",
@@ -42,8 +42,7 @@ impl ActionArgs {
     /// Reads the tokens between the parentheses of an attribute macro.
     pub(crate) fn from_tokens(tokens: TokenStream, sink: &mut Sink) -> Self {
         let mut args = Self::default();
-        let parsed = syn::meta::parser(|meta| or_skip(args.key(&meta), &meta, sink)).parse2(tokens);
-        sink.take(parsed);
+        read_keys(tokens, sink, |meta| args.key(meta));
         args.check(sink);
         args
     }
@@ -51,10 +50,7 @@ impl ActionArgs {
     /// Reads the `#[action(…)]` attributes on an item.
     pub(crate) fn from_attributes(attributes: &[Attribute], sink: &mut Sink) -> Self {
         let mut args = Self::default();
-        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("action")) {
-            let parsed = attribute.parse_nested_meta(|meta| or_skip(args.key(&meta), &meta, sink));
-            sink.take(parsed);
-        }
+        read_attributes(attributes, "action", sink, |meta| args.key(meta));
         args.check(sink);
         args
     }
@@ -64,14 +60,14 @@ impl ActionArgs {
         match key.as_str() {
             "name" => set(&mut self.name, meta, text(meta)?),
             "description" => set(&mut self.description, meta, text(meta)?),
-            "params" => set(&mut self.params, meta, meta.value()?.parse()?),
-            "result" => set(&mut self.result, meta, meta.value()?.parse()?),
-            "category" => set(&mut self.category, meta, word(meta)?),
-            "method" => set(&mut self.method, meta, word(meta)?),
+            "params" => set(&mut self.params, meta, ty(meta)?),
+            "result" => set(&mut self.result, meta, ty(meta)?),
+            "category" => set(&mut self.category, meta, CATEGORY.read(meta)?),
+            "method" => set(&mut self.method, meta, METHOD.read(meta)?),
             "input" => set(&mut self.input, meta, path(meta)?),
             "output" => set(&mut self.output, meta, path(meta)?),
-            "exclusive" => flag(&mut self.exclusive, meta),
-            "strict_result" => flag(&mut self.strict_result, meta),
+            "exclusive" => set(&mut self.exclusive, meta, flag(meta)?),
+            "strict_result" => set(&mut self.strict_result, meta, flag(meta)?),
             _ => Err(meta.error(format!("no such key{}", known(&key, KEYS)))),
         }
     }
@@ -107,12 +103,12 @@ impl ActionArgs {
 
     /// The expression of the category: `Option<Category>`.
     pub(crate) fn category_tokens(&self) -> TokenStream {
-        optional_word(self.category.as_ref(), &quote!(::synapse_sdk::Category))
+        optional_word(self.category.as_ref(), &CATEGORY)
     }
 
     /// The expression of the method: `Option<Method>`.
     pub(crate) fn method_tokens(&self) -> TokenStream {
-        optional_word(self.method.as_ref(), &quote!(::synapse_sdk::Method))
+        optional_word(self.method.as_ref(), &METHOD)
     }
 }
 
@@ -126,34 +122,16 @@ pub(crate) fn data_type_tokens(data_type: Option<&Path>) -> TokenStream {
     }
 }
 
-fn optional_word(word: Option<&Path>, of: &TokenStream) -> TokenStream {
-    match word {
-        Some(path) => match path.get_ident() {
-            Some(variant) => quote!(::core::option::Option::Some(#of::#variant)),
-            None => quote!(::core::option::Option::Some(#path)),
-        },
-        None => quote!(::core::option::Option::None),
-    }
-}
-
-/// A word of a fixed list: `NeuralNet`, `Category::NeuralNet` or `"neural_net"`.
-fn word(meta: &ParseNestedMeta<'_>) -> syn::Result<Path> {
-    let value = meta.value()?;
-    if value.peek(LitStr) {
-        let literal: LitStr = value.parse()?;
-        let variant = pascal_case(&literal.value());
-        if syn::parse_str::<Ident>(&variant).is_err() {
-            return Err(syn::Error::new_spanned(literal, "expected a word such as `\"custom\"`"));
-        }
-        return Ok(Ident::new(&variant, literal.span()).into());
-    }
-    value.parse()
-}
-
-fn flag(slot: &mut Option<bool>, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
-    let value = match meta.input.peek(Token![=]) {
-        true => meta.value()?.parse::<LitBool>()?.value,
-        false => true,
+fn optional_word(word: Option<&Path>, of: &Vocabulary) -> TokenStream {
+    let Some(path) = word else {
+        return quote!(::core::option::Option::None);
     };
-    set(slot, meta, value)
+    let path = match path.get_ident() {
+        Some(variant) => {
+            let of = Ident::new(of.name, Span::call_site());
+            quote!(::synapse_sdk::#of::#variant)
+        }
+        None => quote!(#path),
+    };
+    quote!(::core::option::Option::Some(#path))
 }

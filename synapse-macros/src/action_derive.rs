@@ -1,6 +1,6 @@
 //! `#[derive(Action)]` on a type.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{DeriveInput, Ident};
@@ -8,7 +8,7 @@ use syn::{DeriveInput, Ident};
 use crate::action_args::ActionArgs;
 use crate::docs::doc_text;
 use crate::names::action_name;
-use crate::register::{Registered, params_check, stub};
+use crate::register::{Registered, stub};
 use crate::sink::Sink;
 
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
@@ -27,20 +27,17 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
         let (errors, stub) = (sink.into_tokens(), stub(ident, &input.generics));
         return quote!(#errors #stub);
     }
-    let ctx = Ident::new("ctx", Span::mixed_site());
-    let make = quote_spanned! {ident.span()=>
-        #[allow(unused_imports)]
-        use ::synapse_sdk::__private::DefaultSetup as _;
-        ::synapse_sdk::__private::SetupReturn::into_made(<#ident>::setup(#ctx))
+    let make = |ctx: &Ident| {
+        // Taken as a value first: of a call, the compiler would mend arguments
+        // that the author never wrote.
+        quote_spanned! {ident.span()=>
+            #[allow(unused_imports)]
+            use ::synapse_sdk::__private::DefaultSetup as _;
+            let setup: fn(&'ctx ::synapse_sdk::Context) -> _ = <#ident>::setup;
+            ::synapse_sdk::__private::SetupReturn::<#ident>::into_made(setup(#ctx))
+        }
     };
-    let registered =
-        Registered { item: ident, name, description: doc_text(&input.attrs), args: &args, make }.tokens();
-    let same_params = params_check(&quote!(<#ident as ::synapse_sdk::Action>::Params), &args);
-    quote! {
-        #[allow(deprecated)]
-        const _: () = {
-            #registered
-            #same_params
-        };
-    }
+    let params = quote!(<#ident as ::synapse_sdk::Action>::Params);
+    Registered { item: ident, name, description: doc_text(&input.attrs), args: &args, params, make: &make }
+        .tokens()
 }

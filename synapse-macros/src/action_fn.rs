@@ -1,17 +1,17 @@
 //! `#[action]` on a function.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{DeriveInput, FnArg, Ident, ItemFn, ReturnType, Safety, Type};
+use syn::{Attribute, DeriveInput, Ident, ItemFn, TraitItemFn, Type, Visibility};
 
 use crate::action_args::ActionArgs;
 use crate::docs::doc_text;
-use crate::register::{Registered, params_check, stub};
+use crate::register::{Registered, ends, stub};
+use crate::signature::{Signature, method_mark};
 use crate::sink::Sink;
-
-const FORM: &str = "`(params: MyParams, ctx: &Context)`";
 
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let function: ItemFn = match syn::parse2(item.clone()) {
@@ -20,14 +20,18 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     };
     let mut sink = Sink::default();
     let args = ActionArgs::from_tokens(args, &mut sink);
-    check_form(&function, &mut sink);
-    let signature = signature(&function, &mut sink);
+    let signature = Signature::read(&function.sig, &mut sink);
     let ident = &function.sig.ident;
     let name = args.name(ident, ident.unraw().to_string(), &mut sink);
     match signature.filter(|_| sink.is_empty()) {
         Some(signature) => {
             let generated = generate(&function, name, &args, &signature);
-            quote!(#function #generated)
+            // The form of the function is not the author's choice.
+            quote! {
+                #[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, clippy::unused_async)]
+                #function
+                #generated
+            }
         }
         None => broken(&function, sink),
     }
@@ -38,11 +42,21 @@ fn not_a_function(item: TokenStream, error: syn::Error) -> TokenStream {
     let mut sink = Sink::default();
     let mut named = TokenStream::new();
     if let Ok(input) = syn::parse2::<DeriveInput>(item.clone()) {
-        let message = "`#[action]` stands on a function; on a type write `#[derive(Action)]` above it";
-        sink.add(&input.ident, message);
-        named = stub(&input.ident, &input.generics);
+        sink.add(
+            &input.ident,
+            "`#[action]` stands on a function; on a type it goes below `#[derive(Action)]`",
+        );
+        if !input.attrs.iter().any(derives_action) {
+            named = stub(&input.ident, &input.generics);
+        }
+    } else if let Ok(method) = syn::parse2::<TraitItemFn>(item.clone()) {
+        sink.add(&method.sig.ident, "an action needs a body, and stands outside of traits");
     } else if syn::parse2::<syn::Item>(item.clone()).is_ok() {
-        sink.add(&item, "`#[action]` stands on a function");
+        sink.add(keyword(&item), "`#[action]` stands on a function");
+    } else if syn::parse2::<syn::Expr>(item.clone()).is_ok() {
+        // Where an expression stands there is no place for anything beside it.
+        sink.add(keyword(&item), "`#[action]` stands on a function");
+        return sink.into_tokens();
     } else {
         sink.push(error);
     }
@@ -50,11 +64,36 @@ fn not_a_function(item: TokenStream, error: syn::Error) -> TokenStream {
     quote!(#item #named #errors)
 }
 
+/// Whether a derive macro below makes the type an action.
+fn derives_action(attribute: &Attribute) -> bool {
+    let mut found = false;
+    if attribute.path().is_ident("derive") {
+        // What cannot be read is told by the compiler.
+        let _ = attribute.parse_nested_meta(|derived| {
+            found |= derived.path.segments.last().is_some_and(|segment| segment.ident == "Action");
+            Ok(())
+        });
+    }
+    found
+}
+
+/// The word that says what an item is: `impl`, `const`.
+fn keyword(item: &TokenStream) -> TokenStream {
+    let word = |input: ParseStream<'_>| {
+        input.call(Attribute::parse_outer)?;
+        input.parse::<Visibility>()?;
+        let word: TokenTree = input.parse()?;
+        input.parse::<TokenStream>()?;
+        Ok(word.into())
+    };
+    word.parse2(item.clone()).unwrap_or_else(|_| item.clone())
+}
+
 /// The author's function, and a type to name it by, so that nothing that
 /// mentions the action fails as well.
 fn broken(function: &ItemFn, sink: Sink) -> TokenStream {
     let errors = sink.into_tokens();
-    if function.sig.receiver().is_some() {
+    if method_mark(&function.sig).is_some() {
         // Types cannot stand where methods do.
         return quote!(#function #errors);
     }
@@ -71,84 +110,6 @@ fn broken(function: &ItemFn, sink: Sink) -> TokenStream {
     }
 }
 
-/// The types of an action's function.
-struct Signature<'a> {
-    params: &'a Type,
-    context: &'a Type,
-    output: &'a Type,
-}
-
-fn check_form(function: &ItemFn, sink: &mut Sink) {
-    let sig = &function.sig;
-    if !sig.generics.params.is_empty() {
-        sink.add(&sig.generics, "an action cannot be generic: its params need one schema");
-    }
-    if let Safety::Unsafe(unsafety) = &sig.safety {
-        sink.add(unsafety, "an action is called by hosts and cannot be `unsafe`");
-    }
-    if let Some(abi) = &sig.abi {
-        sink.add(abi, "an action is an ordinary Rust function: remove `extern`");
-    }
-}
-
-fn signature<'a>(function: &'a ItemFn, sink: &mut Sink) -> Option<Signature<'a>> {
-    let sig = &function.sig;
-    if let Some(receiver) = sig.receiver() {
-        sink.add(
-            receiver,
-            "a method cannot be an action by itself: write `#[derive(Action)]` on the type and `impl Action` for it",
-        );
-        return None;
-    }
-    let arguments = arguments(function, sink);
-    let ReturnType::Type(_, output) = &sig.output else {
-        sink.add(&sig.ident, "an action returns a `Result`: add `-> Result<()>`, or the type of its result");
-        return None;
-    };
-    let (params, context) = arguments?;
-    Some(Signature { params, context, output })
-}
-
-/// The types of the two arguments.
-fn arguments<'a>(function: &'a ItemFn, sink: &mut Sink) -> Option<(&'a Type, &'a Type)> {
-    let sig = &function.sig;
-    let inputs: Vec<&FnArg> = sig.inputs.iter().collect();
-    let (params, context) = match inputs[..] {
-        [FnArg::Typed(params), FnArg::Typed(context)] => (&*params.ty, &*context.ty),
-        [] | [_] => {
-            sink.add(&sig.ident, format!("an action takes two arguments: {FORM}"));
-            return None;
-        }
-        _ => {
-            sink.add(&sig.inputs, format!("an action takes two arguments only: {FORM}"));
-            return None;
-        }
-    };
-    match params {
-        Type::Reference(reference) if is_context(&reference.elem) => {
-            sink.add(&sig.inputs, format!("params come first, then the context: {FORM}"));
-            return None;
-        }
-        Type::Reference(reference) => {
-            let owned = &reference.elem;
-            sink.add(params, format!("an action owns its params: write `{}`, without `&`", quote!(#owned)));
-        }
-        _ => {}
-    }
-    let mutable = matches!(context, Type::Reference(reference) if reference.mutability.is_some());
-    if is_context(context) || mutable {
-        sink.add(context, "an action borrows its context, which others share: write `&Context`");
-    }
-    Some((params, context))
-}
-
-fn is_context(ty: &Type) -> bool {
-    let Type::Path(path) = ty else {
-        return false;
-    };
-    path.path.segments.last().is_some_and(|segment| segment.ident == "Context")
-}
-
 fn generate(function: &ItemFn, name: String, args: &ActionArgs, signature: &Signature<'_>) -> TokenStream {
     let (vis, ident) = (&function.vis, &function.sig.ident);
     let Signature { params: params_type, context, output } = signature;
@@ -158,52 +119,67 @@ fn generate(function: &ItemFn, name: String, args: &ActionArgs, signature: &Sign
         name,
         description: doc_text(&function.attrs),
         args,
-        make: quote!(::core::result::Result::Ok(#ident {})),
+        params: quote!(#params_type),
+        make: &|_| quote!(::core::result::Result::Ok(#ident {})),
     }
     .tokens();
     let type_doc = format!("The action `{ident}`, by which it is exported and tested.");
     // Hygienic names: the author's function may be called `params` or `ctx`.
     let [params, ctx] = ["params", "ctx"].map(|name| Ident::new(name, Span::mixed_site()));
-    let context = quote_spanned!(context.span()=> let #ctx: #context = #ctx;);
+    let given = Ident::new("ctx", ctx.span().located_at(context.span()));
+    let context = quote_spanned!(context.span()=> let #given: #context = #given;);
     let returned = Returned::new(output);
     let call = match function.sig.asyncness {
         Some(_) => {
-            let result = returned.member("into_result", Some(quote!(#ident(#params, #ctx).await)));
+            let result = returned.converted(&quote!(#ident(#params, #ctx).await));
             quote!(::synapse_sdk::__private::run_async(#ctx, async { #result }))
         }
-        None => returned.member("into_result", Some(quote!(#ident(#params, #ctx)))),
+        None => returned.converted(&quote!(#ident(#params, #ctx))),
     };
-    let (output_item, result_type) = (returned.output_item(), returned.result_type());
-    let execute = quote_spanned!(returned.first=> fn execute);
-    let body = quote_spanned!(returned.last=> { #context #call });
-    let same_params = params_check(&quote!(#params_type), args);
+    let params_item = associated("Params", params_type, &quote!(#params_type));
+    let output_item = associated("Output", output, &returned.member("Output"));
+    let (first, last) = ends(output);
+    let execute = quote_spanned!(first=> fn execute);
+    let result_type = returned.result_type();
+    let body = quote_spanned!(last=> { #context #call });
+    // Messages that show where the type is defined show the function.
+    let structure = quote_spanned!(ident.span()=> struct #ident {});
     quote! {
         #(#cfgs)*
         #[doc = #type_doc]
-        #[allow(non_camel_case_types)]
-        #vis struct #ident {}
+        #[allow(missing_debug_implementations, non_camel_case_types)]
+        #vis #structure
+
+        #(#cfgs)*
+        #registered
 
         #(#cfgs)*
         #[allow(deprecated)]
-        const _: () = {
-            #registered
-            #same_params
+        impl ::synapse_sdk::Action for #ident {
+            #params_item
+            #output_item
 
-            impl ::synapse_sdk::Action for #ident {
-                type Params = #params_type;
-                #output_item
-
-                #execute(
-                    &self,
-                    #params: Self::Params,
-                    #ctx: &::synapse_sdk::Context,
-                ) -> #result_type #body
-            }
-        };
+            #execute(
+                &self,
+                #params: Self::Params,
+                #ctx: &::synapse_sdk::Context,
+            ) -> #result_type #body
+        }
     }
 }
 
-/// The returned type, as the author wrote it.
+/// An associated type that the compiler takes for what the author wrote.
+fn associated(name: &str, written: &Type, value: &TokenStream) -> TokenStream {
+    let (first, last) = ends(written);
+    let name = Ident::new(name, last);
+    let (open, equals, close) =
+        (quote_spanned!(first=> type), quote_spanned!(last=> =), quote_spanned!(last=> ;));
+    quote!(#open #name #equals #value #close)
+}
+
+/// The returned type. Mistakes in it that are found several times are told
+/// once, because all that is generated around it stands where the author
+/// wrote it.
 struct Returned<'a> {
     ty: &'a Type,
     first: Span,
@@ -212,37 +188,33 @@ struct Returned<'a> {
 
 impl<'a> Returned<'a> {
     fn new(ty: &'a Type) -> Self {
-        let tokens = ty.to_token_stream();
-        let first = tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
-        let last = tokens.into_iter().last().map_or_else(Span::call_site, |token| token.span());
+        let (first, last) = ends(ty);
         Self { ty, first, last }
     }
 
-    /// A member of its `ActionReturn`, called where there is something to call
-    /// it with. The spans make the compiler underline all of it as the author's
-    /// type; and mistakes found several times at one place are told once.
-    fn member(&self, name: &str, called_with: Option<TokenStream>) -> TokenStream {
+    fn member(&self, name: &str) -> TokenStream {
         let Self { ty, first, last } = *self;
         let name = Ident::new(name, last);
         let open = quote_spanned!(first=> <);
         let close = quote_spanned!(last=> as ::synapse_sdk::__private::ActionReturn>::#name);
-        let arguments = called_with.map(|argument| quote_spanned!(last=> (#argument)));
-        quote!(#open #ty #close #arguments)
-    }
-
-    /// The generated `type Output`.
-    fn output_item(&self) -> TokenStream {
-        let output = self.member("Output", None);
-        let (open, close) = (quote_spanned!(self.first=> type), quote_spanned!(self.last=> ;));
-        let name = quote_spanned!(self.last=> Output =);
-        quote!(#open #name #output #close)
+        quote!(#open #ty #close)
     }
 
     /// What the generated `execute` returns.
     fn result_type(&self) -> TokenStream {
-        let output = self.member("Output", None);
+        let output = self.member("Output");
         let (open, close) =
             (quote_spanned!(self.first=> ::synapse_sdk::Result<), quote_spanned!(self.last=> >));
         quote!(#open #output #close)
+    }
+
+    /// What was returned, as the SDK's `Result`.
+    fn converted(&self, returned: &TokenStream) -> TokenStream {
+        let (into_result, error) = (self.member("into_result"), self.member("Error"));
+        let open = quote_spanned!(self.first=> <);
+        let convert =
+            quote_spanned!(self.last=> as ::synapse_sdk::__private::ActionError>::into_plugin_error);
+        let converted = quote_spanned!(self.last=> (#returned).map_err(#open #error #convert));
+        quote!(#into_result #converted)
     }
 }

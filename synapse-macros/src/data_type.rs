@@ -7,7 +7,7 @@ use syn::meta::ParseNestedMeta;
 use syn::{DeriveInput, LitStr, Path};
 
 use crate::docs::doc_text;
-use crate::keys::{key_of, or_skip, path, set, text};
+use crate::keys::{key_of, path, read_attributes, set, text};
 use crate::names::{known, name_fault, snake_case};
 use crate::register::with_static_self;
 use crate::sink::Sink;
@@ -73,10 +73,7 @@ fn data_type(
 impl Args {
     fn read(input: &DeriveInput, sink: &mut Sink) -> Self {
         let mut args = Self::default();
-        for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("data_type")) {
-            let parsed = attribute.parse_nested_meta(|meta| or_skip(args.key(&meta), &meta, sink));
-            sink.take(parsed);
-        }
+        read_attributes(&input.attrs, "data_type", sink, |meta| args.key(meta));
         args
     }
 

@@ -10,11 +10,15 @@ mod action_derive;
 mod action_fn;
 mod data_type;
 mod docs;
+#[cfg(test)]
+mod golden;
 mod keys;
 mod names;
 mod params;
 mod register;
+mod signature;
 mod sink;
+mod words;
 
 use proc_macro::TokenStream;
 

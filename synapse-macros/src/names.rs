@@ -31,17 +31,20 @@ pub(crate) fn action_name(type_name: &str) -> String {
 }
 
 /// Why a name is no action's or data type's name.
-pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
+pub(crate) fn name_fault(name: &str) -> Option<String> {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name.is_empty() {
-        Some("a name cannot be empty")
-    } else if !name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
-        Some("a name begins with a letter, a digit or `_`")
-    } else if !name.chars().all(fine) {
-        Some("a name has only letters, digits, `_`, `-` and `.`")
-    } else {
-        None
+        return Some("a name cannot be empty".to_owned());
     }
+    if !name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
+        return Some("a name begins with a letter, a digit or `_`".to_owned());
+    }
+    if name.chars().all(fine) {
+        return None;
+    }
+    let joined = name.replace(char::is_whitespace, "_");
+    let instead = if joined.chars().all(fine) { format!(": write `{joined}`") } else { String::new() };
+    Some(format!("a name has only letters a to z, digits, `_`, `-` and `.`{instead}"))
 }
 
 /// ` (did you mean …?)` or the list of what there is.

@@ -1,12 +1,12 @@
 //! What both forms of an action emit: facts and an entry in the run table.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::spanned::Spanned;
-use syn::{Generics, Ident};
+use syn::{Generics, Ident, Type};
 
 use crate::action_args::{ActionArgs, data_type_tokens};
+use crate::signature::type_text;
 
 /// An action about to be emitted.
 pub(crate) struct Registered<'a> {
@@ -15,28 +15,35 @@ pub(crate) struct Registered<'a> {
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) args: &'a ActionArgs,
-    /// The body of `ActionMeta::make`.
-    pub(crate) make: TokenStream,
+    /// The type of the params it takes.
+    pub(crate) params: TokenStream,
+    /// The body of `ActionMeta::make`, given the name of its context.
+    pub(crate) make: &'a dyn Fn(&Ident) -> TokenStream,
 }
 
 impl Registered<'_> {
-    /// `impl ActionMeta` and the registration.
+    /// `impl ActionMeta`. The registration stands in it, so that there is
+    /// nothing beside it that the compiler could complain of as well when an
+    /// action stands where types cannot.
     pub(crate) fn tokens(&self) -> TokenStream {
-        let Self { item, name, description, args, make } = self;
+        let Self { item, name, description, args, params, make } = self;
         let item_name = item.unraw().to_string();
         let ctx = Ident::new("ctx", Span::mixed_site());
+        let make = make(&ctx);
         let description = args.description.as_ref().map_or_else(|| description.clone(), syn::LitStr::value);
         let (category, method) = (args.category_tokens(), args.method_tokens());
         let (input, output) = (data_type_tokens(args.input.as_ref()), data_type_tokens(args.output.as_ref()));
         let (exclusive, strict_result) = (args.exclusive(), args.strict_result());
         let (declared_result, with_result) = match &args.result {
             Some(result) => {
-                let text = quote!(#result).to_string();
+                let text = type_text(result);
                 (quote!(::core::option::Option::Some(#text)), quote!(.with_result::<#item, #result>()))
             }
             None => (quote!(::core::option::Option::None), TokenStream::new()),
         };
+        let same_params = params_check(params, args);
         quote! {
+            #[allow(deprecated)]
             impl ::synapse_sdk::__private::ActionMeta for #item {
                 const FACTS: &'static ::synapse_sdk::__private::ActionFacts =
                     &::synapse_sdk::__private::ActionFacts {
@@ -56,31 +63,39 @@ impl Registered<'_> {
                 fn def() -> &'static ::synapse_sdk::__private::ActionDef {
                     static DEF: ::synapse_sdk::__private::ActionDef =
                         ::synapse_sdk::__private::ActionDef::of::<#item>() #with_result;
+                    #same_params
+                    ::synapse_sdk::__private::inventory::submit! {
+                        ::synapse_sdk::__private::Registration(
+                            <#item as ::synapse_sdk::__private::ActionMeta>::def,
+                        )
+                    }
                     &DEF
                 }
 
-                fn make(#ctx: &::synapse_sdk::Context) -> ::synapse_sdk::Result<Self> {
+                fn make<'ctx>(#ctx: &'ctx ::synapse_sdk::Context) -> ::synapse_sdk::Result<Self> {
                     #make
                 }
-            }
-
-            ::synapse_sdk::__private::inventory::submit! {
-                ::synapse_sdk::__private::Registration(<#item as ::synapse_sdk::__private::ActionMeta>::def)
             }
         }
     }
 }
 
 /// The attribute may repeat the params' type; it has to be the same.
-pub(crate) fn params_check(taken: &TokenStream, args: &ActionArgs) -> Option<TokenStream> {
+fn params_check(taken: &TokenStream, args: &ActionArgs) -> Option<TokenStream> {
     let declared = args.params.as_ref()?;
-    let check = quote_spanned!(declared.span()=> same::<#declared, #taken>());
-    Some(quote! {
-        const _: () = {
-            const fn same<Declared: ::synapse_sdk::__private::SameAs<Taken>, Taken>() {}
-            #check
-        };
-    })
+    let (first, last) = ends(declared);
+    let (open, same) =
+        (quote_spanned!(first=> <), quote_spanned!(last=> as ::synapse_sdk::__private::SameAs));
+    let close = quote_spanned!(last=> >>::SAME);
+    Some(quote!(const _: () = #open #declared #same <#taken #close;))
+}
+
+/// The spans of a type's first and last token. What is generated around a type
+/// carries them, and the compiler underlines all of it as the author's type.
+pub(crate) fn ends(ty: &Type) -> (Span, Span) {
+    let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::call_site);
+    (first, spans.last().unwrap_or(first))
 }
 
 /// An action with mistakes in it is still an action to whoever mentions it:

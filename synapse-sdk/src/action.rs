@@ -6,6 +6,7 @@
 //! [`Action`] (behaviour), and an [`ActionDef`] with the types erased is
 //! registered for the plugin's run table.
 
+mod listed;
 mod result_rules;
 mod table;
 
@@ -14,13 +15,16 @@ use std::future::Future;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::context::Context;
 use crate::data_type::DataTypeFacts;
 use crate::errors::{PluginError, Result};
 use crate::params::Params;
+use crate::schema::{self, Contract};
 use crate::words::{Category, Method};
 
+pub use listed::*;
 pub use synapse_macros::Action;
 pub(crate) use table::read_params;
 pub use table::*;
@@ -150,7 +154,10 @@ pub trait Action: ActionMeta {
 }
 
 /// The async form of [`Action`]. A cancelled run drops the future at its last
-/// `await`. Code that needs tokio's timers or sockets wants the `async` feature.
+/// `await`; the future stays on its thread and need not be `Send`.
+///
+/// Code that needs tokio's timers or sockets wants the `async` feature. The
+/// compiler cannot see that it is missing: the call then fails, and says so.
 pub trait AsyncAction: ActionMeta {
     /// What it is called with.
     type Params: Params;
@@ -172,29 +179,56 @@ impl<A: AsyncAction> Action for A {
 }
 
 /// What an action can give back: anything that serialises and has a schema.
+// Serialising and the schema are methods and no supertraits: the compiler would
+// report a type that lacks them once for each.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an action's result",
     label = "not a result type",
     note = "write `#[result]` on the struct, or return `()` or `serde_json::Value`"
 )]
-pub trait ActionResult: Serialize + JsonSchema + 'static {}
+pub trait ActionResult: 'static {
+    /// Its JSON Schema, for writing or for reading it.
+    fn json_schema(contract: Contract) -> Value;
+
+    /// The result as JSON text.
+    ///
+    /// # Errors
+    /// It holds what JSON cannot, such as maps without text keys.
+    fn to_json(&self) -> serde_json::Result<Vec<u8>>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + JsonSchema + 'static> ActionResult for T {}
+impl<T: Serialize + JsonSchema + 'static> ActionResult for T {
+    fn json_schema(contract: Contract) -> Value {
+        schema::json_schema::<T>(contract)
+    }
+
+    fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(self)
+    }
+}
 
 /// What the body of an action may fail with.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an action's error",
     label = "not an error type",
-    note = "return `synapse_sdk::Result`, or an error that implements `std::error::Error`; \
-            a text becomes one by `ExecutionError::new(text)`"
+    note = "return `synapse_sdk::Result`: in it `?` works on every error; \
+            a text becomes an error by `ExecutionError::new(text)`"
 )]
-pub trait ActionError: Into<PluginError> {}
+pub trait ActionError {
+    /// The same as the SDK's error.
+    fn into_plugin_error(self) -> PluginError;
+}
 
 #[diagnostic::do_not_recommend]
-impl<E: Into<PluginError>> ActionError for E {}
+impl<E: Into<PluginError>> ActionError for E {
+    fn into_plugin_error(self) -> PluginError {
+        self.into()
+    }
+}
 
-/// What the body of an action may return: a `Result` whose error converts.
+/// What the body of an action may return: a `Result`. What may stand in it is
+/// asked apart, so that a mistake in there is told as such.
 #[diagnostic::on_unimplemented(
     message = "an action returns a `Result`, not `{Self}`",
     label = "wrap this type: `Result<{Self}>`",
@@ -203,19 +237,23 @@ impl<E: Into<PluginError>> ActionError for E {}
 pub trait ActionReturn {
     /// The type inside.
     type Output;
+    /// The type of its error.
+    type Error;
 
-    /// The same with the SDK's error.
+    /// The same as a `Result` the compiler knows for one.
     ///
     /// # Errors
     /// The error it held.
-    fn into_result(self) -> Result<Self::Output>;
+    fn into_result(self) -> std::result::Result<Self::Output, Self::Error>;
 }
 
-impl<T: ActionResult, E: ActionError> ActionReturn for std::result::Result<T, E> {
+#[diagnostic::do_not_recommend]
+impl<T, E> ActionReturn for std::result::Result<T, E> {
     type Output = T;
+    type Error = E;
 
-    fn into_result(self) -> Result<T> {
-        self.map_err(Into::into)
+    fn into_result(self) -> Self {
+        self
     }
 }
 
@@ -226,9 +264,15 @@ impl<T: ActionResult, E: ActionError> ActionReturn for std::result::Result<T, E>
     label = "not what the action takes",
     note = "leave `params = …` out: the type follows from the code"
 )]
-pub trait SameAs<Taken> {}
+pub trait SameAs<Taken> {
+    /// Nothing, so that generated code can ask for it.
+    const SAME: ();
+}
 
-impl<T> SameAs<T> for T {}
+#[diagnostic::do_not_recommend]
+impl<T> SameAs<T> for T {
+    const SAME: () = ();
+}
 
 /// Not public: what a field of params or results has to be.
 #[doc(hidden)]

@@ -307,29 +307,38 @@ logger_levels!(debug => Debug, info => Info, success => Success, warning => Warn
 
 /// What may stand where a step is asked for: its name, or nothing (`None` or
 /// `()`), which means the run as a whole.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no step",
+    label = "expected a step",
+    note = "write the step's name, such as `\"train\"`, or `()` for the run as a whole"
+)]
 pub trait IntoStep<'a> {
     /// The step's name.
     fn into_step(self) -> Option<&'a str>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a> IntoStep<'a> for &'a str {
     fn into_step(self) -> Option<&'a str> {
         Some(self)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a> IntoStep<'a> for &'a String {
     fn into_step(self) -> Option<&'a str> {
         Some(self)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a> IntoStep<'a> for Option<&'a str> {
     fn into_step(self) -> Option<&'a str> {
         self
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a> IntoStep<'a> for () {
     fn into_step(self) -> Option<&'a str> {
         None
@@ -337,6 +346,11 @@ impl<'a> IntoStep<'a> for () {
 }
 
 /// A number of units: any integer that is not negative.
+#[diagnostic::on_unimplemented(
+    message = "progress counts in whole numbers, not in `{Self}`",
+    label = "expected an integer",
+    note = "write `ctx.set_progress(epoch, epochs, \"train\")`, as many of as many, in any integer type"
+)]
 pub trait Count {
     /// The number.
     ///
@@ -347,6 +361,7 @@ pub trait Count {
 
 macro_rules! counts {
     ($($integer:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Count for $integer {
             fn count(self) -> Result<u64> {
                 u64::try_from(self).map_err(|_| ValidationError::new(format!("progress cannot be {self}")))

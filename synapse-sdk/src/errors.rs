@@ -309,6 +309,7 @@ impl fmt::Debug for PluginError {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for PluginError {
     fn from(error: E) -> Self {
         let mut plugin_error = Self::new(ErrorKind::Execution, error.to_string());

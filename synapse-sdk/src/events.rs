@@ -98,6 +98,11 @@ impl std::error::Error for UnknownLevel {}
 
 /// What may stand where a level is asked for: a [`Level`], its word, or
 /// nothing (`()` or `None`), which means [`Level::Info`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no level",
+    label = "expected a level",
+    note = "write `Level::Warning`, its word `\"warning\"`, or `()` for a plain message"
+)]
 pub trait IntoLevel {
     /// The level.
     ///
@@ -106,24 +111,28 @@ pub trait IntoLevel {
     fn into_level(self) -> Result<Level, UnknownLevel>;
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoLevel for Level {
     fn into_level(self) -> Result<Level, UnknownLevel> {
         Ok(self)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoLevel for &str {
     fn into_level(self) -> Result<Level, UnknownLevel> {
         self.parse()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoLevel for () {
     fn into_level(self) -> Result<Level, UnknownLevel> {
         Ok(Level::Info)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoLevel for Option<Level> {
     fn into_level(self) -> Result<Level, UnknownLevel> {
         Ok(self.unwrap_or_default())

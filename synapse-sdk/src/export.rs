@@ -18,7 +18,7 @@
 /// several plugins can be linked into one program.
 #[macro_export]
 macro_rules! export_plugin {
-    ($($action:path),* $(,)?) => {
+    ($($action:ty),* $(,)?) => {
         // On the outer item, because an item's own `allow` comes too late for its `cfg`.
         #[allow(unexpected_cfgs)]
         const _: () = {
@@ -29,15 +29,12 @@ macro_rules! export_plugin {
                     name: ::core::env!("CARGO_PKG_NAME"),
                     version: ::core::env!("CARGO_PKG_VERSION"),
                 };
-                const LISTED: &[$crate::__private::Listed] = &[$($crate::__private::listed::<$action>()),*];
+                const LISTED: &[$crate::__private::Listed] = &[$(<$action as $crate::__private::Listable>::LISTED),*];
                 const CONFIG: &[u8] = ::core::include_bytes!(::core::concat!(
                     ::core::env!("CARGO_MANIFEST_DIR"),
                     "/config.yaml"
                 ));
-                const _: () = ::core::assert!(
-                    $crate::abi::identity::distinct(LISTED),
-                    ::core::concat!("two of these actions have one name: ", ::core::stringify!($($action),*)),
-                );
+                const _: () = $crate::__private::distinct_names(LISTED);
 
                 #[unsafe(no_mangle)]
                 #[unsafe(link_section = ".synapse")]
@@ -67,5 +64,10 @@ macro_rules! export_plugin {
                 }
             };
         };
+    };
+    ($($other:tt)*) => {
+        ::core::compile_error!(
+            "name the actions as they are called in the source, with commas between: `export_plugin!(greet, train::Train)`"
+        );
     };
 }

@@ -99,7 +99,8 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::action::{
-        ActionDef, ActionFacts, ActionMeta, ActionReturn, Listed, Registration, SameAs, field, listed,
+        ActionDef, ActionError, ActionFacts, ActionMeta, ActionReturn, Listable, Listed, Registration,
+        SameAs, distinct_names, field,
     };
     pub use crate::async_body::block_on as run_async;
     pub use crate::params::{Dive, Probe, Skip};

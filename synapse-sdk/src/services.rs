@@ -153,6 +153,11 @@ impl Checkpoint {
 /// assert_eq!(client.request("dataset.get", &json!({ "id": 123 }))?["name"], "harbour");
 /// # Ok::<(), PluginError>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no backend client",
+    label = "expected a client",
+    note = "write `|operation: &str, body: &Value| -> Result<Value> {{ … }}`, or implement `Client`"
+)]
 pub trait Client: Send + Sync {
     /// Runs one operation, such as `dataset.get`, and gives its answer.
     ///
@@ -161,6 +166,7 @@ pub trait Client: Send + Sync {
     fn request(&self, operation: &str, body: &Value) -> Result<Value>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<F: Fn(&str, &Value) -> Result<Value> + Send + Sync> Client for F {
     fn request(&self, operation: &str, body: &Value) -> Result<Value> {
         self(operation, body)
@@ -168,6 +174,11 @@ impl<F: Fn(&str, &Value) -> Result<Value> + Send + Sync> Client for F {
 }
 
 /// A connection to the agent that operates a cluster.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no agent client",
+    label = "expected a client",
+    note = "write `|operation: &str, body: &Value| -> Result<Value> {{ … }}`, or implement `AgentClient`"
+)]
 pub trait AgentClient: Send + Sync {
     /// Runs one operation, such as `resources.feasibility`, and gives its answer.
     ///
@@ -176,6 +187,7 @@ pub trait AgentClient: Send + Sync {
     fn request(&self, operation: &str, body: &Value) -> Result<Value>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<F: Fn(&str, &Value) -> Result<Value> + Send + Sync> AgentClient for F {
     fn request(&self, operation: &str, body: &Value) -> Result<Value> {
         self(operation, body)

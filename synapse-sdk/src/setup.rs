@@ -45,9 +45,10 @@ impl<T: Default> Makeable for T {
 
 /// What a `setup` may return.
 #[diagnostic::on_unimplemented(
-    message = "`setup` returns a `Result<Self>`, not `{Self}`",
+    message = "`setup` of `{Made}` returns a `Result<Self>`, not `{Self}`",
     label = "its `setup` returns something else",
-    note = "write `fn setup(ctx: &Context) -> Result<Self>`"
+    note = "write `fn setup(ctx: &Context) -> Result<Self>`, which is not `async`; \
+            another error than the SDK's is a standard error"
 )]
 pub trait SetupReturn<Made> {
     /// The same with the SDK's error.
@@ -57,6 +58,7 @@ pub trait SetupReturn<Made> {
     fn into_made(self) -> Result<Made>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E: Into<PluginError>> SetupReturn<T> for std::result::Result<T, E> {
     fn into_made(self) -> Result<T> {
         self.map_err(Into::into)

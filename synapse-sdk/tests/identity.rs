@@ -3,9 +3,9 @@
 #![expect(unsafe_code, reason = "looks at the bytes of a static, as a file holds them")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use synapse_sdk::__private::{Listed, listed};
+use synapse_sdk::__private::{Listable as _, Listed, distinct_names};
 use synapse_sdk::abi::identity::{
-    BadIdentity, Blob, Identity, MAX_CONFIG, MAX_JSON, Package, distinct, flags, json_len,
+    BadIdentity, Blob, Identity, MAX_CONFIG, MAX_JSON, Package, flags, json_len,
 };
 use synapse_sdk::abi::layout::{ABI_MAJOR, ABI_MINOR, BLOB_VERSION, MAGIC};
 use synapse_sdk::prelude::*;
@@ -22,7 +22,7 @@ fn r#move(_params: (), _ctx: &Context) -> Result<()> {
 }
 
 const PACKAGE: Package = Package { name: "net", version: "1.2.3-rc.1+build" };
-const LISTED: &[Listed] = &[listed::<train>(), listed::<r#move>()];
+const LISTED: &[Listed] = &[train::LISTED, r#move::LISTED];
 const CONFIG: &[u8] = "name: Größe # \"quoted\" \\ and\nall\n".as_bytes();
 
 static BLOB: Blob<{ json_len(&PACKAGE, LISTED) }, { CONFIG.len() }> =
@@ -65,9 +65,10 @@ fn an_identity_without_actions_and_config_is_one() {
 }
 
 #[test]
-fn names_have_to_be_distinct() {
-    assert!(distinct(LISTED));
-    assert!(!distinct(&[listed::<train>(), listed::<r#move>(), listed::<train>()]));
+#[should_panic(expected = "`train` is listed twice")]
+fn an_action_is_listed_once() {
+    distinct_names(LISTED);
+    distinct_names(&[train::LISTED, r#move::LISTED, train::LISTED]);
 }
 
 #[test]

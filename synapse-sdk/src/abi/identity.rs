@@ -166,38 +166,6 @@ const fn json<const N: usize>(package: &Package, actions: &[Listed]) -> [u8; N] 
     bytes
 }
 
-/// Whether all listed actions have names of their own.
-#[doc(hidden)]
-pub const fn distinct(actions: &[Listed]) -> bool {
-    let mut left = 0;
-    while left < actions.len() {
-        let mut right = left + 1;
-        while right < actions.len() {
-            if same(actions[left].facts.name, actions[right].facts.name) {
-                return false;
-            }
-            right += 1;
-        }
-        left += 1;
-    }
-    true
-}
-
-const fn same(left: &str, right: &str) -> bool {
-    let (left, right) = (left.as_bytes(), right.as_bytes());
-    if left.len() != right.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < left.len() {
-        if left[index] != right[index] {
-            return false;
-        }
-        index += 1;
-    }
-    true
-}
-
 /// What a plugin says of itself in its file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Identity<'a> {

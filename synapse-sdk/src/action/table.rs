@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use serde_json::Value;
 
 use super::result_rules::ResultRules;
-use super::{Action, ActionFacts, ActionMeta, ActionResult};
+use super::{Action, ActionFacts, ActionResult};
 use crate::context::Context;
 use crate::errors::{ErrorKind, PluginError, Result, ValidationError};
 use crate::events::Level;
@@ -72,7 +72,7 @@ impl ActionDef {
             call: call_erased::<A>,
             check: |def, params, context| decode::<A::Params>(def, params, Check::Needed, context).map(drop),
             params_schema: params_schema::<A::Params>,
-            result_schema: || schema::json_schema::<A::Output>(Contract::Result),
+            result_schema: || A::Output::json_schema(Contract::Result),
             declared_result: || None,
             compiled: OnceLock::new(),
             result_rules: OnceLock::new(),
@@ -84,11 +84,11 @@ impl ActionDef {
     /// attribute, when the body returns untyped JSON.
     #[must_use]
     pub const fn with_result<A: Action, R: ActionResult>(mut self) -> Self {
-        self.result_schema = || schema::json_schema::<R>(Contract::Result);
+        self.result_schema = || R::json_schema(Contract::Result);
         self.declared_result = || {
             let differs = TypeId::of::<A::Output>() != TypeId::of::<R>();
             // What reads such a result may find optional fields left out.
-            differs.then(|| schema::json_schema::<R>(Contract::Params))
+            differs.then(|| R::json_schema(Contract::Params))
         };
         self
     }
@@ -204,7 +204,7 @@ fn call_erased<A: Action>(
     };
     let params = decode::<A::Params>(def, params, check, ctx.check_context())?;
     let output = action.execute(params, ctx)?;
-    serde_json::to_vec(&output).map_err(|error| {
+    output.to_json().map_err(|error| {
         PluginError::new(
             ErrorKind::Execution,
             format!("the result of `{}` is not JSON: {error}", def.facts.name),
@@ -288,21 +288,6 @@ fn author_finds<P: Params>(params: &P, context: CheckContext<'_>, document: &Val
         violation.given = document.pointer(&violation.pointer).cloned().unwrap_or_default();
     }
     violations
-}
-
-/// Not public: an action as `export_plugin!` lists it.
-#[doc(hidden)]
-pub struct Listed {
-    /// What is known of it.
-    pub facts: &'static ActionFacts,
-    /// Its entry: naming it keeps it from being dropped by the linker.
-    pub def: fn() -> &'static ActionDef,
-}
-
-/// Not public: the entry of an action in the list.
-#[doc(hidden)]
-pub const fn listed<A: ActionMeta>() -> Listed {
-    Listed { facts: A::FACTS, def: A::def }
 }
 
 /// What the macros register.

@@ -10,7 +10,7 @@ mod misuse;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use synapse_sdk::__private::{Listed, listed};
+use synapse_sdk::__private::{Listable as _, Listed};
 use synapse_sdk::abi::host_side::{Job, PluginImage};
 use synapse_sdk::abi::layout::{SynHost, SynPlugin};
 use synapse_sdk::abi::plugin_side;
@@ -21,7 +21,7 @@ use synapse_sdk::services::{Checkpoint, RunInfo, Services};
 use actions::{ALIVE, add};
 use host::{Host, timeless};
 
-const LISTED: &[Listed] = &[listed::<add>()];
+const LISTED: &[Listed] = &[add::LISTED];
 
 /// The tables that were exchanged.
 struct Tables {

@@ -1,17 +1,32 @@
 use synapse_sdk::prelude::*;
 
 #[action(category = NeuralNetwork)]
-fn by_variant(_params: (), _ctx: &Context) -> Result<()> {
+fn near(_params: (), _ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-#[action(category = "neural_network")]
-fn by_text(_params: (), _ctx: &Context) -> Result<()> {
+#[action(category = "neural-net")]
+fn near_text(_params: (), _ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-#[action(method = Jobs)]
-fn by_method(_params: (), _ctx: &Context) -> Result<()> {
+#[action(category = Category::Costum)]
+fn near_path(_params: (), _ctx: &Context) -> Result<()> {
+    Ok(())
+}
+
+#[action(method = restapi)]
+fn spelled_as_in_configs(_params: (), _ctx: &Context) -> Result<()> {
+    Ok(())
+}
+
+#[action(category = Fruit)]
+fn far(_params: (), _ctx: &Context) -> Result<()> {
+    Ok(())
+}
+
+#[action(method = "somewhere")]
+fn far_text(_params: (), _ctx: &Context) -> Result<()> {
     Ok(())
 }
 

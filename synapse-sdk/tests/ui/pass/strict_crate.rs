@@ -1,11 +1,15 @@
 //! All macros in a crate that allows nothing.
 #![forbid(unsafe_code)]
-#![deny(missing_docs, warnings, unreachable_pub, unused_qualifications)]
+#![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub)]
+#![deny(unused_qualifications, unused_lifetimes, single_use_lifetimes, redundant_lifetimes)]
+#![deny(let_underscore_drop, trivial_casts, trivial_numeric_casts, unit_bindings, variant_size_differences)]
+#![deny(clippy::all, clippy::pedantic)]
 
 use synapse_sdk::prelude::*;
 
 /// What trains.
 #[params]
+#[derive(Debug)]
 pub struct TrainParams {
     /// Rounds.
     #[param(default = 10, ge = 1, le = 1000)]
@@ -33,6 +37,7 @@ pub enum Optimiser {
 
 /// What came of it.
 #[result]
+#[derive(Debug)]
 pub struct Trained {
     /// How wrong it still is.
     loss: f64,
@@ -41,11 +46,14 @@ pub struct Trained {
 }
 
 /// Panoramas with labels.
-#[derive(DataType)]
+#[derive(DataType, Debug)]
 #[data_type(parent = synapse_sdk::data_type::YoloDataset, format = "panorama")]
 pub struct Panoramas;
 
 /// Trains.
+///
+/// # Errors
+/// None.
 #[action(category = NeuralNet, method = Job, input = Panoramas, exclusive, strict_result)]
 pub fn train(params: TrainParams, ctx: &Context) -> Result<Trained> {
     ctx.log_message(format!("{} {:?}", params.name, params.rates), ());
@@ -53,6 +61,9 @@ pub fn train(params: TrainParams, ctx: &Context) -> Result<Trained> {
 }
 
 /// Trains and waits.
+///
+/// # Errors
+/// None.
 #[action(description = "waits", params = TrainParams, result = Trained)]
 pub async fn train_later(params: TrainParams, ctx: &Context) -> Result<Value> {
     let trained = train(params, ctx)?;
@@ -60,7 +71,7 @@ pub async fn train_later(params: TrainParams, ctx: &Context) -> Result<Value> {
 }
 
 /// Counts its calls.
-#[derive(Action, Default)]
+#[derive(Action, Debug, Default)]
 #[action(name = "count", category = "custom", params = ())]
 pub struct Count {
     calls: std::sync::atomic::AtomicU32,

@@ -1,0 +1,2 @@
+#[action(nmae = "greet")]
+fn greet(name: &str) {}

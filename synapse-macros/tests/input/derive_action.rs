@@ -1,0 +1,6 @@
+/// Counts its calls.
+#[derive(Action)]
+#[action(params = ())]
+pub struct CountAction {
+    calls: AtomicU32,
+}

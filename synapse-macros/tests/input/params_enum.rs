@@ -1,0 +1,7 @@
+/// How training steps.
+#[params]
+pub enum Optimiser {
+    /// With momentum.
+    Adam,
+    PlainSgd,
+}

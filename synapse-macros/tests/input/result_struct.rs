@@ -1,0 +1,5 @@
+#[result]
+pub struct Greeting {
+    /// The greeting
+    message: String,
+}

@@ -1,0 +1,22 @@
+const _: () = {};
+#[derive(
+    ::synapse_sdk::__private::serde::Serialize,
+    ::synapse_sdk::__private::serde::Deserialize,
+    ::synapse_sdk::__private::schemars::JsonSchema
+)]
+#[serde(crate = "::synapse_sdk::__private::serde")]
+#[schemars(crate = "::synapse_sdk::__private::schemars")]
+#[serde(rename_all = "snake_case")]
+/// How training steps.
+pub enum Optimiser {
+    /// With momentum.
+    Adam,
+    PlainSgd,
+}
+#[doc(hidden)]
+#[allow(
+    clippy::unnecessary_literal_bound,
+    reason = "defaults are written by the author"
+)]
+impl Optimiser {}
+impl ::synapse_sdk::Params for Optimiser {}

@@ -1,0 +1,34 @@
+const _: () = {
+    ::synapse_sdk::__private::field::<String>();
+    ::synapse_sdk::__private::field::<u8>();
+};
+#[derive(
+    ::synapse_sdk::__private::serde::Serialize,
+    ::synapse_sdk::__private::serde::Deserialize,
+    ::synapse_sdk::__private::schemars::JsonSchema
+)]
+#[serde(crate = "::synapse_sdk::__private::serde")]
+#[schemars(crate = "::synapse_sdk::__private::schemars")]
+#[serde(deny_unknown_fields)]
+/// Who to greet, and how.
+pub struct GreetParams {
+    /// Name to greet
+    #[schemars(extend("minLength" = 1))]
+    name: String,
+    #[schemars(extend("minimum" = 1))]
+    #[schemars(extend("maximum" = 9))]
+    #[serde(default = "GreetParams::__default_times")]
+    times: u8,
+}
+#[doc(hidden)]
+#[allow(
+    clippy::unnecessary_literal_bound,
+    reason = "defaults are written by the author"
+)]
+impl GreetParams {
+    #[doc(hidden)]
+    fn __default_times() -> u8 {
+        1
+    }
+}
+impl ::synapse_sdk::Params for GreetParams {}

@@ -1,0 +1,20 @@
+const _: () = {
+    ::synapse_sdk::__private::field::<String>();
+};
+#[derive(
+    ::synapse_sdk::__private::serde::Serialize,
+    ::synapse_sdk::__private::serde::Deserialize,
+    ::synapse_sdk::__private::schemars::JsonSchema
+)]
+#[serde(crate = "::synapse_sdk::__private::serde")]
+#[schemars(crate = "::synapse_sdk::__private::schemars")]
+pub struct Greeting {
+    /// The greeting
+    message: String,
+}
+#[doc(hidden)]
+#[allow(
+    clippy::unnecessary_literal_bound,
+    reason = "defaults are written by the author"
+)]
+impl Greeting {}

@@ -1,0 +1,8 @@
+use synapse_sdk::prelude::*;
+
+fn main() {
+    let _ = #[action]
+    async {
+        1
+    };
+}

@@ -1,0 +1,13 @@
+use synapse_sdk::prelude::*;
+
+#[params]
+struct TrainParams {
+    epochs: u32,
+}
+
+#[action]
+pub fn train(params: TrainParams, _ctx: &Context) -> Result<u32> {
+    Ok(params.epochs)
+}
+
+fn main() {}

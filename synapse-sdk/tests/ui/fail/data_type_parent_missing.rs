@@ -1,0 +1,7 @@
+use synapse_sdk::prelude::*;
+
+#[derive(DataType)]
+#[data_type(parent = YoloDataset)]
+struct Panoramas;
+
+fn main() {}

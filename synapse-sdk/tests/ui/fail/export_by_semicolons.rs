@@ -1,0 +1,15 @@
+use synapse_sdk::prelude::*;
+
+#[action]
+fn train(_params: (), _ctx: &Context) -> Result<()> {
+    Ok(())
+}
+
+#[action]
+fn test(_params: (), _ctx: &Context) -> Result<()> {
+    Ok(())
+}
+
+synapse_sdk::export_plugin!(train; test);
+
+fn main() {}

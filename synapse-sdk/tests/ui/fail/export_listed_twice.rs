@@ -1,0 +1,10 @@
+use synapse_sdk::prelude::*;
+
+#[action]
+fn train(_params: (), _ctx: &Context) -> Result<()> {
+    Ok(())
+}
+
+synapse_sdk::export_plugin!(train, train);
+
+fn main() {}

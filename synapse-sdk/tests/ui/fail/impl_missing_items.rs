@@ -1,0 +1,12 @@
+use synapse_sdk::prelude::*;
+
+#[derive(Action, Default)]
+struct Train;
+
+impl Action for Train {
+    fn execute(&self, _params: (), _ctx: &Context) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn main() {}

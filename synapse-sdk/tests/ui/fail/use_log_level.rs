@@ -1,0 +1,9 @@
+use synapse_sdk::prelude::*;
+
+#[action]
+fn train(_params: (), ctx: &Context) -> Result<()> {
+    ctx.log_message("trained", 5);
+    Ok(())
+}
+
+fn main() {}

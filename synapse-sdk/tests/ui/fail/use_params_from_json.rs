@@ -1,0 +1,9 @@
+use synapse_sdk::prelude::*;
+
+struct GreetParams {
+    name: String,
+}
+
+fn main() {
+    let _ = GreetParams::from_json("{}");
+}
