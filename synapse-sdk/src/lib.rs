@@ -81,7 +81,10 @@ pub use words::{Category, Method};
 pub mod prelude {
     pub use crate::action::{Action, AsyncAction};
     pub use crate::context::Context;
-    pub use crate::data_type::DataType;
+    pub use crate::data_type::{
+        CocoDataset, DataType, DmDataset, DmV1Dataset, DmV2Dataset, InferenceResults, ModelWeights,
+        OnnxModel, PascalVocDataset, TensorrtModel, TestResults, YoloDataset,
+    };
     pub use crate::errors::{
         ErrorKind, ExecutionError, PluginError, Result, ResultExt as _, ValidationError,
     };

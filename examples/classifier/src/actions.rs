@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use synapse_sdk::data_type::{InferenceResults, ModelWeights, TestResults};
 use synapse_sdk::prelude::*;
 
 use crate::checkpoint::Checkpoint as Saved;
