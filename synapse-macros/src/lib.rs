@@ -73,21 +73,79 @@ pub fn derive_data_type(item: TokenStream) -> TokenStream {
 /// Makes a struct or enum an action's params: it can be read from JSON, has a
 /// JSON Schema, and is checked against it. Unknown fields are refused.
 ///
-/// | key of `#[param(…)]` on a field | meaning |
+/// A field without `default` that is no `Option` is required. Its doc comment
+/// is its description. What a form cannot show, a rule cannot say and serde
+/// cannot read is told while compiling, at the key that asks for it.
+///
+/// A type of one's own can be a field when it stands under `#[params]` or
+/// `#[result]` itself; a type with derives of serde and schemars by hand can
+/// too. An enum of words has its variants in snake case. Enums with fields take
+/// `#[param(…)]` on these, and serde's `tag`, `content` and `untagged`. A struct
+/// with one field without a name passes its rules on to wherever it stands.
+/// Attributes of serde and schemars stand beside `#[param(…)]` and mean what
+/// they mean there.
+///
+/// ## Keys of `#[param(…)]` on a field
+///
+/// | what may be given | on | meaning |
+/// |---|---|---|
+/// | `default` | any type | may be left out, and is then the type's own default |
+/// | `default = expr` | any type | the same with this value. Texts, numbers and `[lists]` become what the field's type wants, `Some` included |
+/// | `ge = n`, `gt = n`, `le = n`, `lt = n` | numbers | bounds: greater or equal, greater, less or equal, less |
+/// | `multiple_of = n` | numbers | steps, greater than 0 |
+/// | `length(min = n, max = n)` | texts | how many characters |
+/// | `pattern = "…"` | texts | a regular expression that the text holds; `^…$` for all of it. Only what ECMA 262 and Rust share |
+/// | `items(min = n, max = n, unique)` | lists, sets | how many items, and whether each stands once |
+/// | `entries(min = n, max = n)` | maps | how many entries |
+/// | `each(…)` | lists, maps | `ge`, `gt`, `le`, `lt`, `multiple_of`, `length`, `pattern` for every item or value |
+/// | `check = f` | any type | a check in code, see below |
+///
+/// | name | meaning |
 /// |---|---|
-/// | `default`, `default = expr` | may be left out |
-/// | `ge = n`, `gt = n`, `le = n`, `lt = n` | bounds of a number |
-/// | `multiple_of = n` | steps of a number |
-/// | `length(min = n, max = n)` | characters of a text |
-/// | `items(min = n, max = n)` | items of a list |
-/// | `rename = "…"`, `alias = "…"` | other names in JSON |
+/// | `rename = "…"` | its name in JSON |
+/// | `alias = "…"` | a further name under which it is read; may stand several times |
+///
+/// | what a form shows | meaning |
+/// |---|---|
+/// | `exclude_from_ui` | it stands in no form: the platform fills it, or its default does |
+/// | `hidden` | it stands in the form and is not shown; it needs a default |
+/// | `label = "…"`, `help = "…"`, `placeholder = "…"`, `unit = "…"` | words beside it |
+/// | `widget = "slider"` | what kind of input it is |
+/// | `step = 0.1`, `step = "any"` | how far one click moves it |
+/// | `group = "…"` | fields of one group stand together |
+/// | `order = n` | lower ones first; 0 where nothing is said |
+/// | `if(field = value, other = [a, b], flag)` | shown only while the other fields have one of these values; a flag alone is `true` |
+///
+/// ## Keys of `#[params(…)]` on the type
+///
+/// | key | meaning |
+/// |---|---|
+/// | `check = f` | a check that sees all fields |
+/// | `exclude_from_ui` | there is no form |
+/// | `allow_unknown` | fields that the type does not have are ignored |
+///
+/// ## Checks in code
+///
+/// A check runs once the params fit their schema. It is a function of `&T`, or a
+/// closure `|value| …`; a closure `|value, ctx| …` gets the
+/// `CheckContext` as well. It returns `Result<(), E>` with a text, an error or a
+/// `Violation`, or a `Vec<Violation>`. A function of `&str` checks a `String`; an
+/// `Option` is given as such. What it finds is told with the place in the JSON,
+/// however deep the type is nested.
 #[proc_macro_attribute]
 pub fn params(args: TokenStream, item: TokenStream) -> TokenStream {
     params::expand(params::Kind::Params, args.into(), item.into()).into()
 }
 
 /// Makes a struct or enum an action's result: it can be written as JSON and has
-/// a JSON Schema. Takes the same keys as [`macro@params`].
+/// a JSON Schema. Fields take the same keys as under [`macro@params`]: rules and
+/// names stand in the schema that the result is checked against.
+///
+/// | key of `#[result(…)]` | meaning |
+/// |---|---|
+/// | `check = f`, `exclude_from_ui` | as under [`macro@params`], where the type is a field of params |
+///
+/// Fields that the type does not have are never refused.
 #[proc_macro_attribute]
 pub fn result(args: TokenStream, item: TokenStream) -> TokenStream {
     params::expand(params::Kind::Result, args.into(), item.into()).into()

@@ -54,7 +54,10 @@ pub(crate) fn known(word: &str, known: &[&str]) -> String {
         Some(near) if strsim::levenshtein(word, near) <= 1 + word.len() / 4 => {
             format!("; did you mean `{near}`?")
         }
-        _ => format!("; there are {}", known.join(", ")),
+        _ => match known {
+            [only] => format!("; there is only {only}"),
+            all => format!("; there are {}", all.join(", ")),
+        },
     }
 }
 
@@ -76,5 +79,6 @@ mod tests {
     fn near_words_are_told() {
         assert_eq!(known("catgory", &["name", "category"]), "; did you mean `category`?");
         assert_eq!(known("zzz", &["name", "category"]), "; there are name, category");
+        assert_eq!(known("zzz", &["name"]), "; there is only name");
     }
 }

@@ -14,7 +14,6 @@ use std::future::Future;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::context::Context;
@@ -273,19 +272,3 @@ pub trait SameAs<Taken> {
 impl<T> SameAs<T> for T {
     const SAME: () = ();
 }
-
-/// Not public: what a field of params or results has to be.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a field of params or of a result",
-    label = "cannot be read from JSON, or has no schema",
-    note = "write `#[params]` on it as well; for a type of another crate see the attributes of serde and schemars"
-)]
-pub trait ParamField {}
-
-#[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned + Serialize + JsonSchema> ParamField for T {}
-
-/// Not public: asks whether a type can be a field.
-#[doc(hidden)]
-pub const fn field<T: ParamField>() {}

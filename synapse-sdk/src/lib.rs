@@ -103,10 +103,12 @@ pub mod prelude {
 pub mod __private {
     pub use crate::action::{
         ActionDef, ActionError, ActionFacts, ActionMeta, ActionReturn, Listable, Listed, Registration,
-        SameAs, distinct_names, field,
+        SameAs, distinct_names,
     };
     pub use crate::async_body::block_on as run_async;
-    pub use crate::params::{Dive, Probe, Skip};
+    pub use crate::params::{
+        Dive, Each, Entries, List, Ordered, ParamField, Probe, Skip, Text, TextDefault, without_default,
+    };
     pub use crate::setup::{DefaultSetup, SetupReturn};
     pub use inventory;
     pub use schemars;

@@ -1,4 +1,3 @@
-const _: () = {};
 #[derive(
     ::synapse_sdk::__private::serde::Serialize,
     ::synapse_sdk::__private::serde::Deserialize,
@@ -13,10 +12,4 @@ pub enum Optimiser {
     Adam,
     PlainSgd,
 }
-#[doc(hidden)]
-#[allow(
-    clippy::unnecessary_literal_bound,
-    reason = "defaults are written by the author"
-)]
-impl Optimiser {}
 impl ::synapse_sdk::Params for Optimiser {}

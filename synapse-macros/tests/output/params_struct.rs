@@ -1,7 +1,3 @@
-const _: () = {
-    ::synapse_sdk::__private::field::<String>();
-    ::synapse_sdk::__private::field::<u8>();
-};
 #[derive(
     ::synapse_sdk::__private::serde::Serialize,
     ::synapse_sdk::__private::serde::Deserialize,
@@ -15,9 +11,8 @@ pub struct GreetParams {
     /// Name to greet
     #[schemars(extend("minLength" = 1))]
     name: String,
-    #[schemars(extend("minimum" = 1))]
-    #[schemars(extend("maximum" = 9))]
     #[serde(default = "GreetParams::__default_times")]
+    #[schemars(extend("minimum" = 1, "maximum" = 9))]
     times: u8,
 }
 #[doc(hidden)]

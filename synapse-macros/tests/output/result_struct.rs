@@ -1,6 +1,3 @@
-const _: () = {
-    ::synapse_sdk::__private::field::<String>();
-};
 #[derive(
     ::synapse_sdk::__private::serde::Serialize,
     ::synapse_sdk::__private::serde::Deserialize,
@@ -12,9 +9,3 @@ pub struct Greeting {
     /// The greeting
     message: String,
 }
-#[doc(hidden)]
-#[allow(
-    clippy::unnecessary_literal_bound,
-    reason = "defaults are written by the author"
-)]
-impl Greeting {}

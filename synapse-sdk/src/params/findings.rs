@@ -125,6 +125,7 @@ pub trait CheckOutcome {
     fn tell(self, found: &mut Findings<'_>);
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: CheckError> CheckOutcome for Result<(), E> {
     fn tell(self, found: &mut Findings<'_>) {
         if let Err(error) = self {
@@ -133,6 +134,7 @@ impl<E: CheckError> CheckOutcome for Result<(), E> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl CheckOutcome for Vec<Violation> {
     fn tell(self, found: &mut Findings<'_>) {
         self.into_iter().for_each(|violation| found.push(violation));
@@ -150,12 +152,14 @@ pub trait CheckError {
     fn into_violation(self) -> Violation;
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Display> CheckError for E {
     fn into_violation(self) -> Violation {
         Violation::at("", self.to_string())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl CheckError for Violation {
     fn into_violation(self) -> Violation {
         self

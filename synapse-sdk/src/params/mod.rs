@@ -1,6 +1,31 @@
 //! Params: what an action is called with, and the checks of its author's own.
+//!
+//! ```
+//! use synapse_sdk::prelude::*;
+//!
+//! #[params(check = shares_fit)]
+//! #[derive(Debug)]
+//! struct SplitParams {
+//!     /// Share that is trained on
+//!     #[param(default = 0.8, ge = 0, le = 1)]
+//!     train: f64,
+//!     #[param(default = 0.2, ge = 0, le = 1)]
+//!     test: f64,
+//!     #[param(default = 8, check = |size| if size.is_power_of_two() { Ok(()) } else { Err("no power of two") })]
+//!     batch_size: u32,
+//! }
+//!
+//! fn shares_fit(params: &SplitParams) -> std::result::Result<(), &'static str> {
+//!     if params.train + params.test > 1.0 { Err("train and test are more than everything") } else { Ok(()) }
+//! }
+//!
+//! let error = SplitParams::from_json(r#"{ "train": 0.9, "batch_size": 9 }"#).unwrap_err();
+//! let found: Vec<_> = error.details_json().as_array().unwrap().iter().map(|v| v["pointer"].clone()).collect();
+//! assert_eq!(found, ["/batch_size", ""]);
+//! ```
 
 mod dive;
+mod fields;
 mod findings;
 
 use schemars::JsonSchema;
@@ -12,6 +37,7 @@ use crate::errors::{Result, ResultExt};
 use crate::schema::Schema;
 
 pub use dive::{Dive, Probe, Skip};
+pub use fields::{Each, Entries, List, Ordered, ParamField, Text, TextDefault, without_default};
 pub use findings::{CheckContext, CheckError, CheckOutcome, Findings};
 
 /// What an action can be called with.
