@@ -109,6 +109,7 @@ pub mod __private {
     pub use crate::params::{
         Dive, Each, Entries, List, Ordered, ParamField, Probe, Skip, Text, TextDefault, without_default,
     };
+    pub use crate::schema::pattern::pattern;
     pub use crate::setup::{DefaultSetup, SetupReturn};
     pub use inventory;
     pub use schemars;

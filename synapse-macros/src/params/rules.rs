@@ -135,7 +135,7 @@ fn no_such_each(meta: &ParseNestedMeta<'_>, key: &str) -> syn::Error {
 /// `"minimum" = 1, …`, for schemars' `extend`.
 pub(super) fn extensions(rules: &[Rule]) -> impl Iterator<Item = TokenStream> {
     rules.iter().map(|rule| {
-        let (keyword, value) = (rule.keyword, one_token(&rule.value));
+        let (keyword, value) = (rule.keyword, rule.emitted());
         quote!(#keyword = #value)
     })
 }
@@ -143,10 +143,21 @@ pub(super) fn extensions(rules: &[Rule]) -> impl Iterator<Item = TokenStream> {
 /// `{"minimum": 1, …}`.
 pub(super) fn object(rules: &[Rule]) -> TokenStream {
     let entries = rules.iter().map(|rule| {
-        let (keyword, value) = (rule.keyword, one_token(&rule.value));
+        let (keyword, value) = (rule.keyword, rule.emitted());
         quote!(#keyword: #value)
     });
     quote!({ #(#entries),* })
+}
+
+impl Rule {
+    /// The engine for patterns is linked where one is emitted.
+    fn emitted(&self) -> TokenTree {
+        let value = &self.value;
+        match self.keyword {
+            "pattern" => one_token(quote!(::synapse_sdk::__private::pattern(#value))),
+            _ => one_token(value),
+        }
+    }
 }
 
 /// schemars reads values up to the next comma: an expression may hold some.

@@ -5,16 +5,19 @@
 //! nothing is built, and at the first doubt the answer is no. Then
 //! [`Schema::check`] decides, and explains.
 
+mod names;
+
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Number, Value};
+use serde_json::Value;
 
-use super::compile::{Additional, Node, Property, Schema, Type};
-use super::evaluate::is_canonical;
-use super::numbers::whole;
+use self::names::Names;
+use super::compile::Schema;
+use super::node::{Additional, Node, Type};
+use super::numbers::Num;
 use super::pass::Pass;
+use super::read::read_once;
 
 impl Schema {
     /// Whether `json` certainly fits as it stands: [`check`](Self::check) finds
@@ -60,33 +63,35 @@ impl<'a> Wanted<'a> {
     /// schemas that lead back to themselves.
     fn resolved(mut self) -> Self {
         loop {
-            match &self.node.pass {
-                Pass::Straight | Pass::Whole => return self,
-                Pass::Reference(index) => self.node = &self.schema.nodes[*index],
-                Pass::Instead(node) => self.node = node,
+            let combined = self.node.combined.as_deref();
+            let inner = match &self.node.pass {
+                Pass::Straight | Pass::Whole => None,
+                Pass::Reference(index) => self.schema.nodes.get(*index),
+                Pass::Instead(node) => Some(&**node),
                 Pass::OrNull(index) => {
-                    self.node = &self.node.any_of[*index];
                     self.or_null = true;
+                    combined.and_then(|parts| parts.any_of.as_ref()).and_then(|these| these.nodes.get(*index))
                 }
+            };
+            match inner {
+                Some(node) => self.node = node,
+                None => return self,
             }
         }
     }
 
-    fn holds_whole(self, value: &Value) -> bool {
-        let fits = (self.or_null && value.is_null()) || self.schema.check_part(self.node, value).is_empty();
-        fits && is_canonical(value)
-    }
-
-    fn lists(self, kind: Type) -> bool {
-        self.node.types.as_deref().is_none_or(|types| types.contains(&kind))
+    /// A value that was read whole, unless names stand twice in it.
+    fn holds_whole(self, value: Option<&Value>) -> bool {
+        value
+            .is_some_and(|value| (self.or_null && value.is_null()) || self.schema.part_fits(self.node, value))
     }
 
     fn allows(self, kind: Type) -> bool {
-        !self.node.never && self.lists(kind)
+        self.node.types.contains(kind)
     }
 
     fn allows_choice(self, is_given: impl Fn(&Value) -> bool) -> bool {
-        self.node.choices.as_ref().is_none_or(|choices| choices.iter().any(is_given))
+        self.node.choices.as_ref().is_none_or(|choices| choices.values.iter().any(is_given))
     }
 
     /// Choices that are lists or objects are never looked at here: see [`Pass`].
@@ -95,26 +100,34 @@ impl<'a> Wanted<'a> {
     }
 
     fn holds_text(self, text: &str) -> bool {
-        let length = &self.node.length;
         self.allows(Type::String)
             && self.allows_choice(|choice| choice.as_str() == Some(text))
-            && (!length.are_set() || length.hold(text.chars().count()))
+            && self.node.text.as_ref().is_none_or(|rules| rules.hold(text))
     }
 
-    fn holds_integer(self, number: &Number) -> bool {
-        (self.allows(Type::Integer) || self.allows(Type::Number)) && self.holds_number(number)
+    fn holds_integer(self, integer: i128) -> bool {
+        let given = Num::Integer(integer);
+        (self.allows(Type::Integer) || self.allows(Type::Number))
+            && self.holds_bounds(given)
+            && self.allows_choice(|choice| is_number(choice, given))
     }
 
-    /// Where no type is told, or an integer may stand, `1.0` is to become `1`
-    /// before it is decoded.
-    fn holds_float(self, number: &Number) -> bool {
-        let any_float = self.node.types.is_some() && !self.lists(Type::Integer);
-        self.allows(Type::Number) && (any_float || whole(number).is_none()) && self.holds_number(number)
+    /// Where only an integer may stand, `1.0` is to become `1` before it is
+    /// decoded.
+    fn holds_float(self, float: f64) -> bool {
+        let given = Num::Float(float);
+        self.allows(Type::Number)
+            && self.holds_bounds(given)
+            && self.allows_choice(|choice| choice.is_f64() && is_number(choice, given))
     }
 
-    fn holds_number(self, number: &Number) -> bool {
-        self.node.number.hold(number) && self.allows_choice(|choice| choice.as_number() == Some(number))
+    fn holds_bounds(self, number: Num) -> bool {
+        self.node.number.as_ref().is_none_or(|rules| rules.hold(number))
     }
+}
+
+fn is_number(choice: &Value, given: Num) -> bool {
+    choice.as_number().is_some_and(|choice| Num::from(choice).compare(given).is_eq())
 }
 
 /// The error of every doubt: nobody reads it.
@@ -132,7 +145,7 @@ impl<'de> DeserializeSeed<'de> for Wanted<'_> {
     fn deserialize<D: Deserializer<'de>>(self, text: D) -> Result<(), D::Error> {
         let wanted = self.resolved();
         match wanted.node.pass {
-            Pass::Whole => certain(wanted.holds_whole(&Value::deserialize(text)?)),
+            Pass::Whole => certain(wanted.holds_whole(read_once(text)?.as_ref())),
             _ => text.deserialize_any(wanted),
         }
     }
@@ -154,15 +167,15 @@ impl<'de> Visitor<'de> for Wanted<'_> {
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<(), E> {
-        certain(self.holds_integer(&value.into()))
+        certain(self.holds_integer(value.into()))
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<(), E> {
-        certain(self.holds_integer(&value.into()))
+        certain(self.holds_integer(value.into()))
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
-        certain(Number::from_f64(value).is_some_and(|number| self.holds_float(&number)))
+        certain(self.holds_float(value))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
@@ -171,99 +184,29 @@ impl<'de> Visitor<'de> for Wanted<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         certain(self.allows_nested(Type::Array))?;
-        let rest = self.node.items.as_deref().unwrap_or(&self.schema.anything);
+        let rules = self.node.list.as_deref();
+        let node = |index| rules.and_then(|rules| rules.item(index)).unwrap_or(&self.schema.anything);
         let mut count = 0;
-        while items
-            .next_element_seed(self.inner(self.node.prefix_items.get(count).unwrap_or(rest)))?
-            .is_some()
-        {
+        while items.next_element_seed(self.inner(node(count)))?.is_some() {
             count += 1;
         }
-        certain(self.node.item_count.hold(count))
+        certain(rules.is_none_or(|rules| rules.count.hold(count)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         certain(self.allows_nested(Type::Object))?;
-        let rules = &self.node.object;
-        let mut seen = Seen::default();
-        let (mut count, mut required, mut next) = (0, 0, 0);
-        while let Some(name) = fields.next_key_seed(Name { known: &rules.properties, next })? {
-            count += 1;
-            let node = match (name, &rules.additional) {
-                (Some(index), _) => {
-                    certain(seen.first_time(index))?;
-                    required += usize::from(rules.properties[index].required);
-                    next = index + 1;
-                    &rules.properties[index].node
-                }
-                (None, Additional::Allowed) => &self.schema.anything,
-                (None, Additional::Refused) => return Err(doubt()),
-                (None, Additional::Checked(node)) => node,
+        let rules = self.node.object.as_deref();
+        let mut names = Names::new(rules);
+        while let Some(name) = fields.next_key_seed(names.next())? {
+            let node = match (names.is_given(name)?, rules.map(|rules| &rules.additional)) {
+                (Some(property), _) => &property.node,
+                (None, None | Some(Additional::Allowed)) => &self.schema.anything,
+                (None, Some(Additional::Refused)) => return Err(doubt()),
+                (None, Some(Additional::Checked(node))) => node,
             };
             fields.next_value_seed(self.inner(node))?;
         }
-        certain(required == rules.required_properties && rules.count.hold(count))
-    }
-}
-
-/// The name of a field; gives its index if it is known.
-#[derive(Clone, Copy)]
-struct Name<'a> {
-    known: &'a [Property],
-    /// The one to try first: fields mostly stand in the schema's order.
-    next: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, text: D) -> Result<Option<usize>, D::Error> {
-        text.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a name")
-    }
-
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<Option<usize>, E> {
-        // To serde_json such an object is a number, or JSON in a text.
-        if name.starts_with("$serde_json::private::") {
-            return Err(doubt());
-        }
-        if self.known.get(self.next).is_some_and(|property| property.name == name) {
-            return Ok(Some(self.next));
-        }
-        Ok(self.known.iter().position(|property| property.name == name))
-    }
-}
-
-/// The properties that an object was found to have.
-#[derive(Default)]
-struct Seen {
-    first: u64,
-    /// Those from the 65th on; most objects have none and allocate nothing.
-    more: Vec<u64>,
-}
-
-impl Seen {
-    fn first_time(&mut self, index: usize) -> bool {
-        let bit = 1 << (index % 64);
-        let bits = self.bits(index / 64);
-        let new = *bits & bit == 0;
-        *bits |= bit;
-        new
-    }
-
-    fn bits(&mut self, word: usize) -> &mut u64 {
-        let Some(later) = word.checked_sub(1) else { return &mut self.first };
-        if self.more.len() <= later {
-            self.more.resize(later + 1, 0);
-        }
-        &mut self.more[later]
+        certain(names.are_complete())
     }
 }
 

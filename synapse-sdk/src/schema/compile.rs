@@ -1,12 +1,22 @@
 //! From JSON Schema text to something that can be walked quickly.
 
-use std::collections::BTreeMap;
+mod given;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
-use super::numbers::{CountRules, NumberRules};
-use super::pass::{self, Pass};
+use super::equal::same;
+use super::node::{
+    Additional, Alternatives, Choices, Combined, ListRules, Node, ObjectRules, Property, TextRules, Types,
+};
+use super::numbers::{Bound, BoundKind, NumberRules};
+use super::pass;
+use super::pattern::Pattern;
+use super::place::Place;
+use super::variants::Variants;
 use crate::errors::{ErrorKind, PluginError, Result};
+
+pub(super) use given::unsupported;
+use given::{array, count, dependent, number, object, step, strings, text, types};
 
 /// A compiled schema.
 #[derive(Debug)]
@@ -17,98 +27,261 @@ pub struct Schema {
     pub(super) anything: Node,
 }
 
-/// One schema within a schema.
-#[derive(Debug, Default)]
-pub(super) struct Node {
-    pub(super) types: Option<Vec<Type>>,
-    pub(super) choices: Option<Vec<Value>>,
-    pub(super) reference: Option<usize>,
-    pub(super) all_of: Vec<Node>,
-    pub(super) any_of: Vec<Node>,
-    pub(super) one_of: Vec<Node>,
-    pub(super) number: NumberRules,
-    pub(super) length: CountRules,
-    pub(super) items: Option<Box<Node>>,
-    pub(super) prefix_items: Vec<Node>,
-    pub(super) item_count: CountRules,
-    pub(super) unique_items: bool,
-    pub(super) object: ObjectRules,
-    /// The schema `false`: nothing fits.
-    pub(super) never: bool,
-    pub(super) pass: Pass,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Type {
-    Null,
-    Boolean,
-    Integer,
-    Number,
-    String,
-    Array,
-    Object,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct ObjectRules {
-    pub(super) properties: Vec<Property>,
-    pub(super) required: Vec<String>,
-    /// How many of the properties are required.
-    pub(super) required_properties: usize,
-    pub(super) additional: Additional,
-    pub(super) count: CountRules,
-}
-
-#[derive(Debug)]
-pub(super) struct Property {
-    pub(super) name: String,
-    pub(super) node: Node,
-    pub(super) required: bool,
-}
-
-#[derive(Debug, Default)]
-pub(super) enum Additional {
-    #[default]
-    Allowed,
-    Refused,
-    Checked(Box<Node>),
-}
-
-/// Keywords that say nothing about which documents fit.
-const ANNOTATIONS: &[&str] = &[
-    "$schema",
-    "$id",
-    "$defs",
-    "$comment",
-    "title",
-    "description",
-    "default",
-    "examples",
-    "format",
-    "deprecated",
-    "readOnly",
-    "writeOnly",
-];
-
 impl Schema {
     /// Compiles a JSON Schema.
     ///
     /// # Errors
     /// [`Unsupported`](ErrorKind::Unsupported), naming keyword and place, when
-    /// the schema uses what `#[params]` never emits.
+    /// the schema uses what is not supported: references out of the schema,
+    /// patterns that look around, keywords that types never need.
     pub fn compile(schema: &Value) -> Result<Self> {
-        let mut compiler =
-            Compiler { root: schema, references: BTreeMap::new(), nodes: vec![Node::default()] };
-        let root = compiler.node(schema, "")?;
+        let mut compiler = Compiler { root: schema, references: Vec::new(), nodes: vec![Node::default()] };
+        let root = compiler.node(schema, &Place::ROOT)?;
         compiler.nodes[0] = root;
-        if let Some(circle) = (0..compiler.nodes.len()).find(|index| leads_to_itself(&compiler.nodes, *index))
-        {
-            let named = compiler.references.iter().find(|(_, index)| **index == circle);
-            let place = named.map_or("", |(target, _)| target.trim_start_matches('#'));
-            return Err(unsupported(place, "it leads back to itself without reading any of the value"));
-        }
+        compiler.refuse_circles()?;
         Ok(Self { nodes: compiler.nodes, anything: Node::default() })
     }
+}
+
+/// Keywords that say nothing about which documents fit.
+fn is_annotation(keyword: &str) -> bool {
+    let known = [
+        "$schema",
+        "$id",
+        "$defs",
+        "$comment",
+        "title",
+        "description",
+        "default",
+        "examples",
+        "format",
+        "deprecated",
+        "readOnly",
+        "writeOnly",
+        "contentEncoding",
+        "contentMediaType",
+    ];
+    keyword.starts_with("x-") || known.contains(&keyword)
+}
+
+struct Compiler<'a> {
+    root: &'a Value,
+    /// The definitions that are referred to, and where they are compiled.
+    references: Vec<(&'a str, usize)>,
+    nodes: Vec<Node>,
+}
+
+impl<'a> Compiler<'a> {
+    fn node(&mut self, schema: &'a Value, place: &Place<'_>) -> Result<Node> {
+        let keywords = match schema {
+            Value::Bool(true) => return Ok(Node::default()),
+            Value::Bool(false) => return Ok(Node { types: Types::NONE, ..Node::default() }),
+            Value::Object(keywords) => keywords,
+            _ => return Err(unsupported(place, "a schema is an object or a truth value")),
+        };
+        let mut node = Node::default();
+        let mut rules = Vec::new();
+        for (keyword, value) in keywords {
+            if !is_annotation(keyword) {
+                self.keyword(&mut node, keyword, value, &place.field(keyword))?;
+                rules.push(keyword.as_str());
+            }
+        }
+        if let Some(object) = &mut node.object {
+            object.mark_required();
+        }
+        node.pass = pass::of(&node, &rules);
+        Ok(node)
+    }
+
+    fn keyword(&mut self, node: &mut Node, keyword: &str, value: &'a Value, place: &Place<'_>) -> Result<()> {
+        match keyword {
+            "type" => node.types = types(value, place)?,
+            "enum" => node.choose("enum", array(value, place)?.clone()),
+            "const" => node.choose("const", vec![value.clone()]),
+            "minimum" => node.bound(BoundKind::Minimum, number(value, place)?),
+            "maximum" => node.bound(BoundKind::Maximum, number(value, place)?),
+            "exclusiveMinimum" => node.bound(BoundKind::ExclusiveMinimum, number(value, place)?),
+            "exclusiveMaximum" => node.bound(BoundKind::ExclusiveMaximum, number(value, place)?),
+            "multipleOf" => node.numbers().multiple_of = Some(step(value, place)?),
+            "minLength" => node.text().length.min = Some(count(value, place)?),
+            "maxLength" => node.text().length.max = Some(count(value, place)?),
+            "pattern" => node.text().pattern = Some(Pattern::compile(text(value, place)?, place)?),
+            "items" | "prefixItems" | "minItems" | "maxItems" | "uniqueItems" | "contains"
+            | "minContains" | "maxContains" => self.list_keyword(node.list(), keyword, value, place)?,
+            "properties"
+            | "required"
+            | "patternProperties"
+            | "additionalProperties"
+            | "minProperties"
+            | "maxProperties"
+            | "propertyNames"
+            | "dependentRequired"
+            | "unevaluatedProperties" => {
+                self.object_keyword(node.object(), keyword, value, place)?;
+            }
+            _ => self.combining_keyword(node.combined(), keyword, value, place)?,
+        }
+        Ok(())
+    }
+
+    fn list_keyword(
+        &mut self,
+        rules: &mut ListRules,
+        keyword: &str,
+        value: &'a Value,
+        place: &Place<'_>,
+    ) -> Result<()> {
+        match keyword {
+            "items" => rules.rest = Some(self.node(value, place)?),
+            "prefixItems" => rules.first = self.nodes(value, place)?,
+            "minItems" => rules.count.min = Some(count(value, place)?),
+            "maxItems" => rules.count.max = Some(count(value, place)?),
+            "uniqueItems" => rules.unique = value == &Value::Bool(true),
+            "contains" => rules.contains = Some(self.node(value, place)?),
+            "minContains" => rules.contained.min = Some(count(value, place)?),
+            _ => rules.contained.max = Some(count(value, place)?),
+        }
+        Ok(())
+    }
+
+    fn object_keyword(
+        &mut self,
+        rules: &mut ObjectRules,
+        keyword: &str,
+        value: &'a Value,
+        place: &Place<'_>,
+    ) -> Result<()> {
+        match keyword {
+            "properties" => rules.properties = self.properties(value, place)?,
+            "required" => rules.required = strings(value, place)?,
+            "patternProperties" => rules.patterns = self.patterns(value, place)?,
+            "additionalProperties" => rules.additional = self.additional(value, place)?,
+            "minProperties" => rules.count.min = Some(count(value, place)?),
+            "maxProperties" => rules.count.max = Some(count(value, place)?),
+            "propertyNames" => rules.names = Some(self.node(value, place)?),
+            "dependentRequired" => rules.dependent = dependent(value, place)?,
+            _ => match value {
+                Value::Bool(false) => rules.closed = true,
+                // It speaks of every field, which matters to one around it.
+                Value::Bool(true) => rules.additional = Additional::Checked(Box::default()),
+                _ => return Err(unsupported(place, "only true and false are supported")),
+            },
+        }
+        Ok(())
+    }
+
+    fn combining_keyword(
+        &mut self,
+        combined: &mut Combined,
+        keyword: &str,
+        value: &'a Value,
+        place: &Place<'_>,
+    ) -> Result<()> {
+        match keyword {
+            "$ref" => combined.reference = Some(self.reference(value, place)?),
+            "allOf" => combined.all_of = self.nodes(value, place)?,
+            "anyOf" => combined.any_of = Some(self.alternatives(value, place)?),
+            "oneOf" => combined.one_of = Some(self.alternatives(value, place)?),
+            "not" => combined.not = Some(self.node(value, place)?),
+            "if" => combined.condition = Some(self.node(value, place)?),
+            "then" => combined.then = Some(self.node(value, place)?),
+            "else" => combined.otherwise = Some(self.node(value, place)?),
+            _ => return Err(unsupported(place, "this keyword is not supported")),
+        }
+        Ok(())
+    }
+
+    fn nodes(&mut self, value: &'a Value, place: &Place<'_>) -> Result<Vec<Node>> {
+        let schemas = array(value, place)?.iter().enumerate();
+        schemas.map(|(index, schema)| self.node(schema, &place.item(index))).collect()
+    }
+
+    fn alternatives(&mut self, value: &'a Value, place: &Place<'_>) -> Result<Alternatives> {
+        let nodes = self.nodes(value, place)?;
+        if nodes.is_empty() {
+            return Err(unsupported(place, "expected at least one alternative"));
+        }
+        let variants = Variants::of(&nodes);
+        Ok(Alternatives { nodes, variants })
+    }
+
+    fn properties(&mut self, value: &'a Value, place: &Place<'_>) -> Result<Vec<Property>> {
+        let schemas = object(value, place)?.iter();
+        schemas
+            .map(|(name, schema)| {
+                let place = place.field(name);
+                let aliases = match schema.get("x-aliases") {
+                    Some(names) => strings(names, &place.field("x-aliases"))?,
+                    None => Vec::new(),
+                };
+                let node = self.node(schema, &place)?;
+                Ok(Property { name: name.clone(), aliases, node, required: false })
+            })
+            .collect()
+    }
+
+    fn patterns(&mut self, value: &'a Value, place: &Place<'_>) -> Result<Vec<(Pattern, Node)>> {
+        let schemas = object(value, place)?.iter();
+        schemas
+            .map(|(pattern, schema)| {
+                let place = place.field(pattern);
+                Ok((Pattern::compile(pattern, &place)?, self.node(schema, &place)?))
+            })
+            .collect()
+    }
+
+    fn additional(&mut self, value: &'a Value, place: &Place<'_>) -> Result<Additional> {
+        Ok(match value {
+            Value::Bool(false) => Additional::Refused,
+            schema => Additional::Checked(Box::new(self.node(schema, place)?)),
+        })
+    }
+
+    /// A definition is compiled once and may refer to itself.
+    fn reference(&mut self, value: &'a Value, place: &Place<'_>) -> Result<usize> {
+        let target = value.as_str().unwrap_or_default();
+        if target == "#" {
+            return Ok(0);
+        }
+        if let Some((_, index)) = self.references.iter().find(|(known, _)| *known == target) {
+            return Ok(*index);
+        }
+        let found = target.strip_prefix('#').and_then(|pointer| self.root.pointer(&percent_decoded(pointer)));
+        let Some(definition) = found else {
+            return Err(unsupported(place, "only references within the schema are supported"));
+        };
+        let index = self.nodes.len();
+        self.nodes.push(Node::default());
+        self.references.push((target, index));
+        // A definition is named by its own place, not by where it is referred to.
+        self.nodes[index] = match definition_name(target) {
+            Some(name) => self.node(definition, &Place::ROOT.field("$defs").field(name))?,
+            None => self.node(definition, place)?,
+        };
+        Ok(index)
+    }
+
+    /// A schema that leads back to itself without reading any of the value
+    /// would be checked for ever.
+    fn refuse_circles(&self) -> Result<()> {
+        if self.references.is_empty() && !refers(&self.nodes[0]) {
+            return Ok(());
+        }
+        let Some(circle) = (0..self.nodes.len()).find(|index| leads_to_itself(&self.nodes, *index)) else {
+            return Ok(());
+        };
+        let named = self.references.iter().find(|(_, index)| *index == circle);
+        let place = named.map_or("", |(target, _)| target.trim_start_matches('#'));
+        let why = "it leads back to itself without reading any of the value";
+        Err(PluginError::new(ErrorKind::Unsupported, format!("JSON Schema at #{place}: {why}")))
+    }
+}
+
+fn refers(node: &Node) -> bool {
+    let mut targets = Vec::new();
+    node.refers_in_place(&mut targets);
+    !targets.is_empty()
 }
 
 /// Whether a value would be checked against this node again and again.
@@ -131,112 +304,43 @@ fn leads_to_itself(nodes: &[Node], start: usize) -> bool {
 impl Node {
     /// The nodes that the same value is checked against.
     fn refers_in_place(&self, targets: &mut Vec<usize>) {
-        targets.extend(self.reference);
-        for part in self.all_of.iter().chain(&self.any_of).chain(&self.one_of) {
+        let Some(combined) = &self.combined else { return };
+        targets.extend(combined.reference);
+        for part in combined.parts() {
             part.refers_in_place(targets);
         }
     }
-}
 
-struct Compiler<'a> {
-    root: &'a Value,
-    references: BTreeMap<String, usize>,
-    nodes: Vec<Node>,
-}
-
-impl Compiler<'_> {
-    fn node(&mut self, schema: &Value, place: &str) -> Result<Node> {
-        let keywords = match schema {
-            Value::Bool(true) => return Ok(Node::default()),
-            Value::Bool(false) => {
-                return Ok(Node { never: true, ..Node::default() });
-            }
-            Value::Object(keywords) => keywords,
-            _ => return Err(unsupported(place, "a schema is an object or a truth value")),
-        };
-        let mut node = Node::default();
-        for (keyword, value) in keywords {
-            self.keyword(&mut node, keyword, value, &format!("{place}/{keyword}"))?;
+    /// With both `enum` and `const`, what both list.
+    fn choose(&mut self, keyword: &'static str, values: Vec<Value>) {
+        match &mut self.choices {
+            Some(choices) => choices.values.retain(|choice| values.iter().any(|value| same(choice, value))),
+            none => *none = Some(Box::new(Choices { keyword, values })),
         }
-        node.object.mark_required();
-        node.pass = pass::of(&node, keywords.keys().filter(|keyword| !is_annotation(keyword)));
-        Ok(node)
     }
 
-    fn keyword(&mut self, node: &mut Node, keyword: &str, value: &Value, place: &str) -> Result<()> {
-        match keyword {
-            "type" => node.types = Some(types(value, place)?),
-            "enum" => node.choices = Some(array(value, place)?.clone()),
-            "const" => node.choices = Some(vec![value.clone()]),
-            "$ref" => node.reference = Some(self.reference(value, place)?),
-            "allOf" => node.all_of = self.list(value, place)?,
-            "anyOf" => node.any_of = self.list(value, place)?,
-            "oneOf" => node.one_of = self.list(value, place)?,
-            "minimum" => node.number.minimum = Some(number(value, place)?),
-            "maximum" => node.number.maximum = Some(number(value, place)?),
-            "exclusiveMinimum" => node.number.exclusive_minimum = Some(number(value, place)?),
-            "exclusiveMaximum" => node.number.exclusive_maximum = Some(number(value, place)?),
-            "multipleOf" => node.number.multiple_of = Some(number(value, place)?),
-            "minLength" => node.length.min = Some(count(value, place)?),
-            "maxLength" => node.length.max = Some(count(value, place)?),
-            "items" => node.items = Some(Box::new(self.node(value, place)?)),
-            "prefixItems" => node.prefix_items = self.list(value, place)?,
-            "minItems" => node.item_count.min = Some(count(value, place)?),
-            "maxItems" => node.item_count.max = Some(count(value, place)?),
-            "uniqueItems" => node.unique_items = value == &Value::Bool(true),
-            "properties" => node.object.properties = self.properties(value, place)?,
-            "required" => node.object.required = strings(value, place)?,
-            "additionalProperties" => node.object.additional = self.additional(value, place)?,
-            "minProperties" => node.object.count.min = Some(count(value, place)?),
-            "maxProperties" => node.object.count.max = Some(count(value, place)?),
-            other if is_annotation(other) => {}
-            _ => return Err(unsupported(place, "this keyword is not supported")),
-        }
-        Ok(())
+    fn bound(&mut self, kind: BoundKind, limit: Number) {
+        self.numbers().bounds.push(Bound::new(kind, limit));
     }
 
-    fn list(&mut self, value: &Value, place: &str) -> Result<Vec<Node>> {
-        let schemas = array(value, place)?.iter().enumerate();
-        schemas.map(|(index, schema)| self.node(schema, &format!("{place}/{index}"))).collect()
+    fn numbers(&mut self) -> &mut NumberRules {
+        self.number.get_or_insert_default()
     }
 
-    fn properties(&mut self, value: &Value, place: &str) -> Result<Vec<Property>> {
-        let schemas = object(value, place)?.iter();
-        schemas
-            .map(|(name, schema)| {
-                let node = self.node(schema, &format!("{place}/{name}"))?;
-                Ok(Property { name: name.clone(), node, required: false })
-            })
-            .collect()
+    fn text(&mut self) -> &mut TextRules {
+        self.text.get_or_insert_default()
     }
 
-    fn additional(&mut self, value: &Value, place: &str) -> Result<Additional> {
-        Ok(match value {
-            Value::Bool(true) => Additional::Allowed,
-            Value::Bool(false) => Additional::Refused,
-            schema => Additional::Checked(Box::new(self.node(schema, place)?)),
-        })
+    fn list(&mut self) -> &mut ListRules {
+        self.list.get_or_insert_default()
     }
 
-    /// A definition is compiled once and may refer to itself.
-    fn reference(&mut self, value: &Value, place: &str) -> Result<usize> {
-        let target = value.as_str().unwrap_or_default();
-        if target == "#" {
-            return Ok(0);
-        }
-        if let Some(&index) = self.references.get(target) {
-            return Ok(index);
-        }
-        let found = target.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
-        let Some(definition) = found else {
-            return Err(unsupported(place, "only references within the schema are supported"));
-        };
-        let definition = definition.clone();
-        let index = self.nodes.len();
-        self.nodes.push(Node::default());
-        self.references.insert(target.to_owned(), index);
-        self.nodes[index] = self.node(&definition, target)?;
-        Ok(index)
+    fn object(&mut self) -> &mut ObjectRules {
+        self.object.get_or_insert_default()
+    }
+
+    fn combined(&mut self) -> &mut Combined {
+        self.combined.get_or_insert_default()
     }
 }
 
@@ -249,53 +353,28 @@ impl ObjectRules {
     }
 }
 
-fn is_annotation(keyword: &str) -> bool {
-    ANNOTATIONS.contains(&keyword) || keyword.starts_with("x-")
+/// `A` in `#/$defs/A`.
+fn definition_name(target: &str) -> Option<&str> {
+    target.strip_prefix("#/$defs/").filter(|name| !name.contains(['/', '~', '%']))
 }
 
-fn types(value: &Value, place: &str) -> Result<Vec<Type>> {
-    let words = match value {
-        Value::Array(words) => words.as_slice(),
-        word => std::slice::from_ref(word),
-    };
-    words
-        .iter()
-        .map(|word| match word.as_str() {
-            Some("null") => Ok(Type::Null),
-            Some("boolean") => Ok(Type::Boolean),
-            Some("integer") => Ok(Type::Integer),
-            Some("number") => Ok(Type::Number),
-            Some("string") => Ok(Type::String),
-            Some("array") => Ok(Type::Array),
-            Some("object") => Ok(Type::Object),
-            _ => Err(unsupported(place, "no such type")),
-        })
-        .collect()
-}
-
-fn array<'a>(value: &'a Value, place: &str) -> Result<&'a Vec<Value>> {
-    value.as_array().ok_or_else(|| unsupported(place, "expected a list"))
-}
-
-fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>> {
-    value.as_object().ok_or_else(|| unsupported(place, "expected an object"))
-}
-
-fn number(value: &Value, place: &str) -> Result<Number> {
-    value.as_number().cloned().ok_or_else(|| unsupported(place, "expected a number"))
-}
-
-fn count(value: &Value, place: &str) -> Result<u64> {
-    value.as_u64().ok_or_else(|| unsupported(place, "expected a count"))
-}
-
-fn strings(value: &Value, place: &str) -> Result<Vec<String>> {
-    let words = array(value, place)?.iter();
-    words
-        .map(|word| word.as_str().map(str::to_owned).ok_or_else(|| unsupported(place, "expected names")))
-        .collect()
-}
-
-fn unsupported(place: &str, why: &str) -> PluginError {
-    PluginError::new(ErrorKind::Unsupported, format!("JSON Schema at #{place}: {why}"))
+/// References are written as parts of an address.
+fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut index = 0;
+    while let Some(&byte) = bytes.get(index) {
+        let escaped = text.get(index + 1..index + 3).and_then(|code| u8::from_str_radix(code, 16).ok());
+        match (byte, escaped) {
+            (b'%', Some(byte)) => {
+                decoded.push(byte);
+                index += 3;
+            }
+            _ => {
+                decoded.push(byte);
+                index += 1;
+            }
+        }
+    }
+    String::from_utf8(decoded).unwrap_or_default()
 }

@@ -1,465 +1,300 @@
 //! Walks a document along a compiled schema and collects what does not fit.
 
-use serde_json::{Map, Number, Value};
+mod alternatives;
+mod fields;
+
+use serde_json::{Number, Value};
 
 use super::Violation;
-use super::compile::{Additional, Node, Schema, Type};
-use super::numbers::{CountRules, NumberRules, is_integer, is_multiple, whole};
-use crate::suggest::nearest;
+use super::compile::Schema;
+use super::equal::{repeated, same};
+use super::message;
+use super::node::{Choices, Combined, ListRules, Node, TextRules, Types};
+use super::numbers::{CountRules, Num, NumberRules};
+use super::place::Place;
+
+/// What a walk found.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// In the document's order; only told where they were asked for.
+    pub(super) violations: Vec<Violation>,
+    /// Pointers to the floats such as `1.0` that the schema wants as integers.
+    pub(super) whole_floats: Vec<String>,
+    broken: bool,
+    /// Whether to collect violations, or to stop at the first.
+    telling: bool,
+}
+
+impl Outcome {
+    fn telling() -> Self {
+        Self { telling: true, ..Self::default() }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.broken && !self.telling
+    }
+}
 
 impl Schema {
     /// Every violation in `document`, in its order; none when it fits.
     pub fn check(&self, document: &Value) -> Vec<Violation> {
-        self.check_part(&self.nodes[0], document)
+        self.walk(document).violations
     }
 
-    /// The same for a part of a document and the part of the schema for it.
-    pub(super) fn check_part(&self, node: &Node, part: &Value) -> Vec<Violation> {
-        let mut walk = Walk { schema: self, place: Vec::new(), violations: Vec::new() };
-        walk.node(node, part);
-        walk.violations
+    pub(super) fn walk(&self, document: &Value) -> Outcome {
+        let mut walk = Walk { schema: self, outcome: Outcome::telling() };
+        walk.node(&self.nodes[0], document, &Place::ROOT);
+        walk.outcome
+    }
+
+    /// Whether a part of a document fits the part of the schema for it, and
+    /// needs no rewriting.
+    pub(super) fn part_fits(&self, node: &Node, part: &Value) -> bool {
+        let mut walk = Walk { schema: self, outcome: Outcome::default() };
+        walk.node(node, part, &Place::ROOT);
+        !walk.outcome.broken && walk.outcome.whole_floats.is_empty()
     }
 }
 
-struct Walk<'a> {
-    schema: &'a Schema,
-    place: Vec<Step<'a>>,
-    violations: Vec<Violation>,
+/// Makes the integers that the schema wants of floats such as `1.0`.
+pub(super) fn make_whole(document: &mut Value, whole_floats: &[String]) {
+    for pointer in whole_floats {
+        if let Some(Value::Number(number)) = document.pointer_mut(pointer)
+            && let Some(integer) = Num::from(&*number).whole_float()
+        {
+            *number = integer;
+        }
+    }
 }
 
-#[derive(Clone, Copy)]
-enum Step<'a> {
-    Field(&'a str),
-    Item(usize),
+struct Walk<'s> {
+    schema: &'s Schema,
+    outcome: Outcome,
 }
 
-impl<'a> Walk<'a> {
-    fn node(&mut self, node: &'a Node, value: &'a Value) {
-        if node.never {
-            return self.add("false", value, Value::Null, "nothing may stand here".to_owned());
+impl Walk<'_> {
+    fn node(&mut self, node: &Node, value: &Value, place: &Place<'_>) {
+        if !node.types.hold(value) {
+            return self.wrong_type(node.types, value, place);
         }
-        if let Some(types) = &node.types
-            && !types.iter().any(|kind| kind.holds(value))
+        if let Value::Number(number) = value
+            && node.types.want_integer()
         {
-            let expected = names(types);
-            let message = format!("expected {expected}, not {}", describe(value));
-            return self.add("type", value, Value::from(expected), message);
+            self.want_integer(number, place);
         }
-        if let Some(choices) = &node.choices
-            && !choices.contains(value)
-        {
-            self.not_a_choice(choices, value);
+        if let Some(choices) = &node.choices {
+            self.choices(choices, value, place);
         }
-        if let Some(index) = node.reference {
-            self.node(&self.schema.nodes[index], value);
+        if let Some(combined) = &node.combined {
+            self.combined(combined, value, place);
         }
-        for part in &node.all_of {
-            self.node(part, value);
+        if self.outcome.is_settled() {
+            return;
         }
-        self.alternatives(&node.any_of, value, false);
-        self.alternatives(&node.one_of, value, true);
         match value {
-            Value::Number(number) => self.number(&node.number, number, value),
-            Value::String(text) => {
-                let length = text.chars().count() as u64;
-                self.count(&node.length, length, value, ["minLength", "maxLength"], "character");
-            }
-            Value::Array(items) => self.items(node, items, value),
-            Value::Object(fields) => self.fields(node, fields, value),
+            Value::Number(number) => self.number(node.number.as_deref(), number, value, place),
+            Value::String(text) => self.text(node.text.as_deref(), text, value, place),
+            Value::Array(items) => self.items(node.list.as_deref(), items, value, place),
+            Value::Object(fields) => self.fields(node, fields, value, place),
             Value::Null | Value::Bool(_) => {}
         }
     }
 
-    fn not_a_choice(&mut self, choices: &[Value], value: &Value) {
-        let list = listed(choices);
-        let words = choices.iter().filter_map(Value::as_str);
-        let near = value.as_str().and_then(|word| nearest(word, words));
-        let guess = near.map(|word| format!("; did you mean `{word}`?")).unwrap_or_default();
-        let message = match choices {
-            [_] => format!("expected {list}, not {}{guess}", describe(value)),
-            _ => format!("expected one of {list}, not {}{guess}", describe(value)),
-        };
-        self.add("enum", value, Value::Array(choices.to_vec()), message);
+    #[cold]
+    fn wrong_type(&mut self, types: Types, value: &Value, place: &Place<'_>) {
+        match types == Types::NONE {
+            true => self.add(place, "false", value, &|| (Value::Null, "nothing may stand here".to_owned())),
+            false => self.add(place, "type", value, &|| {
+                (Value::from(message::names(types)), message::wrong_type(types, value))
+            }),
+        }
     }
 
-    /// Where one alternative is plainly the one meant, its own violations are
-    /// reported; else that none fits.
-    fn alternatives(&mut self, alternatives: &'a [Node], value: &'a Value, exactly_one: bool) {
-        if alternatives.is_empty() {
-            return;
+    fn want_integer(&mut self, number: &Number, place: &Place<'_>) {
+        if number.is_f64() {
+            self.outcome.whole_floats.push(place.pointer());
         }
-        let rule = if exactly_one { "oneOf" } else { "anyOf" };
-        let mut closest: Option<Vec<Violation>> = None;
-        let mut fitting = 0;
-        for alternative in alternatives {
-            let found = self.trial(alternative, value);
-            if found.is_empty() {
-                fitting += 1;
-                if !exactly_one {
-                    return;
-                }
+    }
+
+    fn choices(&mut self, choices: &Choices, value: &Value, place: &Place<'_>) {
+        match (choices.values.iter().find(|choice| same(choice, value)), value) {
+            (None, _) => self.not_a_choice(choices.keyword, &choices.values, value, place),
+            (Some(Value::Number(choice)), Value::Number(number)) if !choice.is_f64() => {
+                self.want_integer(number, place);
             }
-            let here = found.iter().any(|violation| violation.pointer == self.pointer());
-            if !here && closest.is_none() {
-                closest = Some(found);
+            (Some(_), _) => {}
+        }
+    }
+
+    #[cold]
+    fn not_a_choice(&mut self, rule: &str, choices: &[Value], value: &Value, place: &Place<'_>) {
+        self.add(place, rule, value, &|| {
+            (Value::Array(choices.to_vec()), message::not_a_choice(choices, value))
+        });
+    }
+
+    fn combined(&mut self, combined: &Combined, value: &Value, place: &Place<'_>) {
+        let schema = self.schema;
+        if let Some(index) = combined.reference {
+            self.node(&schema.nodes[index], value, place);
+        }
+        for part in &combined.all_of {
+            self.node(part, value, place);
+        }
+        if let Some(alternatives) = &combined.any_of {
+            self.alternatives(alternatives, "anyOf", value, place);
+        }
+        if let Some(alternatives) = &combined.one_of {
+            self.alternatives(alternatives, "oneOf", value, place);
+        }
+        if let Some(not) = &combined.not
+            && self.fits(not, value, place)
+        {
+            self.add(place, "not", value, &|| (Value::Null, message::not_this(value)));
+        }
+        if let Some(condition) = &combined.condition {
+            let branch =
+                if self.fits(condition, value, place) { &combined.then } else { &combined.otherwise };
+            if let Some(branch) = branch {
+                self.node(branch, value, place);
             }
         }
-        match (fitting, closest) {
-            (1, _) => {}
-            (0, Some(violations)) => self.violations.extend(violations),
-            (0, None) => self.no_alternative(rule, alternatives, value),
-            _ => self.add(rule, value, Value::Null, "fits several alternatives at once".to_owned()),
-        }
     }
 
-    fn no_alternative(&mut self, rule: &str, alternatives: &'a [Node], value: &'a Value) {
-        // `Option<T>` is the usual case: the violation of T says more.
-        let mut wanted = alternatives.iter().filter(|node| node.types.as_deref() != Some(&[Type::Null]));
-        if let (Some(only), None) = (wanted.next(), wanted.next()) {
-            let found = self.trial(only, value);
-            return self.violations.extend(found);
-        }
-        let choices: Vec<Value> =
-            alternatives.iter().filter_map(|node| node.choices.clone()).flatten().collect();
-        if choices.len() == alternatives.len() {
-            return self.not_a_choice(&choices, value);
-        }
-        let message = format!("{} fits none of the {} alternatives", describe(value), alternatives.len());
-        self.add(rule, value, Value::Null, message);
-    }
-
-    fn trial(&mut self, node: &'a Node, value: &'a Value) -> Vec<Violation> {
-        let before = std::mem::take(&mut self.violations);
-        self.node(node, value);
-        std::mem::replace(&mut self.violations, before)
-    }
-
-    fn number(&mut self, rules: &NumberRules, number: &Number, value: &Value) {
-        for bound in rules.bounds().filter(|bound| !bound.holds(number)) {
-            let message = format!("expected {} {}, not {number}", bound.words, bound.limit);
-            self.add(bound.keyword, value, Value::Number(bound.limit.clone()), message);
+    fn number(&mut self, rules: Option<&NumberRules>, number: &Number, value: &Value, place: &Place<'_>) {
+        let Some(rules) = rules else { return };
+        let given = Num::from(number);
+        for bound in rules.bounds.iter().filter(|bound| !bound.holds(given)) {
+            self.add(place, bound.kind.keyword(), value, &|| {
+                (Value::Number(bound.limit.clone()), format!("expected {bound}, not {number}"))
+            });
         }
         if let Some(step) = &rules.multiple_of
-            && !is_multiple(number, step)
+            && !step.divides(given)
         {
-            let message = format!("expected a multiple of {step}, not {number}");
-            self.add("multipleOf", value, Value::Number(step.clone()), message);
-        }
-    }
-
-    fn items(&mut self, node: &'a Node, items: &'a [Value], value: &'a Value) {
-        self.count(&node.item_count, items.len() as u64, value, ["minItems", "maxItems"], "item");
-        for (index, item) in items.iter().enumerate() {
-            let schema = node.prefix_items.get(index).or(node.items.as_deref());
-            if let Some(schema) = schema {
-                self.within(Step::Item(index), |walk| walk.node(schema, item));
-            }
-            if node.unique_items && items[..index].contains(item) {
-                self.within(Step::Item(index), |walk| {
-                    walk.add("uniqueItems", item, Value::Null, "stands in the list already".to_owned());
-                });
-            }
-        }
-    }
-
-    fn fields(&mut self, node: &'a Node, fields: &'a Map<String, Value>, value: &'a Value) {
-        let rules = &node.object;
-        self.count(&rules.count, fields.len() as u64, value, ["minProperties", "maxProperties"], "entry");
-        for (name, value) in fields {
-            let known = rules.properties.iter().find(|property| property.name == *name);
-            match (known, &rules.additional) {
-                (Some(known), _) => self.within(Step::Field(name), |walk| walk.node(&known.node, value)),
-                (None, Additional::Allowed) => {}
-                (None, Additional::Refused) => {
-                    self.within(Step::Field(name), |walk| walk.unknown_field(node, fields, name, value));
-                }
-                (None, Additional::Checked(schema)) => {
-                    self.within(Step::Field(name), |walk| walk.node(schema, value));
-                }
-            }
-        }
-        for name in rules.required.iter().filter(|name| !fields.contains_key(*name)) {
-            self.within(Step::Field(name), |walk| {
-                walk.add("required", &Value::Null, Value::Null, "is required".to_owned());
+            let shown = &step.shown;
+            self.add(place, "multipleOf", value, &|| {
+                (Value::Number(shown.clone()), format!("expected a multiple of {shown}, not {number}"))
             });
         }
     }
 
-    fn unknown_field(&mut self, node: &Node, present: &Map<String, Value>, name: &str, value: &Value) {
-        let known: Vec<&str> = node.object.properties.iter().map(|property| property.name.as_str()).collect();
-        let unset = known.iter().copied().filter(|known| !present.contains_key(*known));
-        let message = match nearest(name, unset) {
-            Some(near) => format!("no such field; did you mean `{near}`?"),
-            None if known.is_empty() => "no such field; there are none".to_owned(),
-            None => format!("no such field; there are {}", known.join(", ")),
-        };
-        self.add("unknown", value, Value::from(known), message);
-    }
-
-    fn count(&mut self, rules: &CountRules, count: u64, value: &Value, [min, max]: [&str; 2], unit: &str) {
-        if let Some(bound) = rules.min.filter(|bound| count < *bound) {
-            let message = format!("expected at least {}, not {count}", counted(bound, unit));
-            self.add(min, value, Value::from(bound), message);
+    fn text(&mut self, rules: Option<&TextRules>, text: &str, value: &Value, place: &Place<'_>) {
+        let Some(rules) = rules else { return };
+        if rules.length.are_set() {
+            self.count(&rules.length, text.chars().count(), value, place, ["minLength", "maxLength"]);
         }
-        if let Some(bound) = rules.max.filter(|bound| count > *bound) {
-            let message = format!("expected at most {}, not {count}", counted(bound, unit));
-            self.add(max, value, Value::from(bound), message);
+        if let Some(pattern) = &rules.pattern
+            && !pattern.is_in(text)
+        {
+            self.add(place, "pattern", value, &|| {
+                (Value::from(pattern.text.as_str()), message::without_pattern(&pattern.text, value))
+            });
         }
     }
 
-    fn within(&mut self, step: Step<'a>, visit: impl FnOnce(&mut Self)) {
-        self.place.push(step);
-        visit(self);
-        self.place.pop();
-    }
-
-    fn add(&mut self, rule: &str, given: &Value, allowed: Value, message: String) {
-        let pointer = self.pointer();
-        self.violations.push(Violation {
-            pointer,
-            rule: rule.to_owned(),
-            given: given.clone(),
-            allowed,
-            message,
-        });
-    }
-
-    fn pointer(&self) -> String {
-        let mut pointer = String::new();
-        for step in &self.place {
-            pointer.push('/');
-            match step {
-                Step::Field(name) => pointer.push_str(&name.replace('~', "~0").replace('/', "~1")),
-                Step::Item(index) => pointer.push_str(&index.to_string()),
+    fn items(&mut self, rules: Option<&ListRules>, items: &[Value], value: &Value, place: &Place<'_>) {
+        let Some(rules) = rules else { return };
+        self.count(&rules.count, items.len(), value, place, ["minItems", "maxItems"]);
+        for (index, item) in items.iter().enumerate() {
+            if self.outcome.is_settled() {
+                return;
+            }
+            let Some(node) = rules.item(index) else { break };
+            self.node(node, item, &place.item(index));
+        }
+        if rules.unique {
+            for index in repeated(items) {
+                self.add(&place.item(index), "uniqueItems", &items[index], &|| {
+                    (Value::Null, "stands in the list already".to_owned())
+                });
             }
         }
-        pointer
-    }
-}
-
-impl Type {
-    fn holds(self, value: &Value) -> bool {
-        match self {
-            Self::Null => value.is_null(),
-            Self::Boolean => value.is_boolean(),
-            Self::Integer => is_integer(value),
-            Self::Number => value.is_number(),
-            Self::String => value.is_string(),
-            Self::Array => value.is_array(),
-            Self::Object => value.is_object(),
+        if let Some(contains) = &rules.contains {
+            self.contains(contains, &rules.contained, items, value, place);
         }
     }
 
-    fn name(self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Boolean => "true or false",
-            Self::Integer => "an integer",
-            Self::Number => "a number",
-            Self::String => "a text",
-            Self::Array => "a list",
-            Self::Object => "an object",
+    fn contains(
+        &mut self,
+        node: &Node,
+        rules: &CountRules,
+        items: &[Value],
+        value: &Value,
+        place: &Place<'_>,
+    ) {
+        let mut count = 0;
+        for (index, item) in items.iter().enumerate() {
+            count += usize::from(self.fits(node, item, &place.item(index)));
+        }
+        match rules.min {
+            // That is what `contains` says by itself.
+            None if count == 0 => self.add(place, "contains", value, &|| {
+                (Value::from(1), "expected at least 1 item of the kind that the schema asks for".to_owned())
+            }),
+            _ => self.count(rules, count, value, place, ["minContains", "maxContains"]),
         }
     }
-}
 
-/// Turns floats without a fraction into integers, throughout `document`, so
-/// that `10.0` is accepted where an integer is expected. Decoding a float from
-/// an integer gives the same number, so nothing else changes.
-pub(crate) fn canonical(document: &mut Value) {
-    match document {
-        Value::Number(number) if number.is_f64() => {
-            if let Some(integer) = whole(number) {
-                *number = integer.into();
-            }
+    /// What `keywords` say of a count: the least and the most.
+    fn count(
+        &mut self,
+        rules: &CountRules,
+        count: usize,
+        value: &Value,
+        place: &Place<'_>,
+        keywords: [&'static str; 2],
+    ) {
+        let given = count as u64;
+        if let Some(bound) = rules.min.filter(|bound| given < *bound) {
+            self.add(place, keywords[0], value, &|| {
+                (Value::from(bound), message::count("at least", bound, count, keywords[0]))
+            });
         }
-        Value::Array(items) => items.iter_mut().for_each(canonical),
-        Value::Object(fields) => fields.values_mut().for_each(canonical),
-        _ => {}
+        if let Some(bound) = rules.max.filter(|bound| given > *bound) {
+            self.add(place, keywords[1], value, &|| {
+                (Value::from(bound), message::count("at most", bound, count, keywords[1]))
+            });
+        }
     }
-}
 
-/// Whether [`canonical`] would leave `document` as it is.
-pub(super) fn is_canonical(document: &Value) -> bool {
-    match document {
-        Value::Number(number) => !number.is_f64() || whole(number).is_none(),
-        Value::Array(items) => items.iter().all(is_canonical),
-        Value::Object(fields) => fields.values().all(is_canonical),
-        _ => true,
+    /// Whether `value` fits `node`, without telling why not, nor what would be
+    /// rewritten.
+    fn fits(&mut self, node: &Node, value: &Value, place: &Place<'_>) -> bool {
+        !self.try_out(Outcome::default(), node, value, place).broken
     }
-}
 
-fn names(types: &[Type]) -> String {
-    let names: Vec<_> = types.iter().map(|kind| kind.name()).collect();
-    names.join(" or ")
-}
-
-fn listed(choices: &[Value]) -> String {
-    let texts: Vec<_> = choices.iter().map(Value::to_string).collect();
-    texts.join(", ")
-}
-
-fn counted(count: u64, unit: &str) -> String {
-    match (count, unit) {
-        (1, unit) => format!("1 {unit}"),
-        (count, "entry") => format!("{count} entries"),
-        (count, unit) => format!("{count} {unit}s"),
+    #[inline(never)]
+    fn try_out(&mut self, start: Outcome, node: &Node, value: &Value, place: &Place<'_>) -> Outcome {
+        let before = std::mem::replace(&mut self.outcome, start);
+        self.node(node, value, place);
+        std::mem::replace(&mut self.outcome, before)
     }
-}
 
-/// A value as it is told to a person: short ones as they are.
-fn describe(value: &Value) -> String {
-    match value {
-        Value::Object(_) => "an object".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        other => {
-            let text = other.to_string();
-            match text.char_indices().nth(60) {
-                Some((end, _)) => format!("{}…", &text[..end]),
-                None => text,
-            }
+    /// Takes over what one alternative had to say.
+    fn take(&mut self, found: Outcome) {
+        self.outcome.broken |= found.broken;
+        self.outcome.violations.extend(found.violations);
+        self.outcome.whole_floats.extend(found.whole_floats);
+    }
+
+    /// Adds a violation; what is allowed and the message are only made if they
+    /// will be told.
+    #[cold]
+    fn add(&mut self, place: &Place<'_>, rule: &str, given: &Value, tell: &dyn Fn() -> (Value, String)) {
+        self.outcome.broken = true;
+        if self.outcome.telling {
+            let (allowed, message) = tell();
+            self.outcome.violations.push(Violation {
+                pointer: place.pointer(),
+                rule: rule.to_owned(),
+                given: given.clone(),
+                allowed,
+                message,
+            });
         }
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn check(schema: Value, document: Value) -> Vec<(String, String, String)> {
-        let found = Schema::compile(&schema).unwrap().check(&document);
-        found.into_iter().map(|v| (v.pointer, v.rule, v.message)).collect()
-    }
-
-    fn one(schema: Value, document: Value) -> (String, String, String) {
-        let mut found = check(schema, document);
-        assert_eq!(found.len(), 1, "{found:?}");
-        found.remove(0)
-    }
-
-    fn violation(pointer: &str, rule: &str, message: &str) -> (String, String, String) {
-        (pointer.to_owned(), rule.to_owned(), message.to_owned())
-    }
-
-    #[test]
-    fn all_violations_are_found_at_once() {
-        let schema = json!({
-            "type": "object", "additionalProperties": false, "required": ["name", "lr"],
-            "properties": {
-                "name": {"type": "string", "minLength": 2}, "epochs": {"type": "integer", "minimum": 1},
-                "lr": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-                "tags": {"type": "array", "items": {"type": "string"}, "maxItems": 1}
-            }
-        });
-        let document = json!({"name": "x", "epochs": 0, "learning": 1, "tags": ["a", 2]});
-        assert_eq!(
-            check(schema, document),
-            [
-                violation("/name", "minLength", "expected at least 2 characters, not 1"),
-                violation("/epochs", "minimum", "expected at least 1, not 0"),
-                violation("/learning", "unknown", "no such field; there are name, epochs, lr, tags"),
-                violation("/tags", "maxItems", "expected at most 1 item, not 2"),
-                violation("/tags/1", "type", "expected a text, not 2"),
-                violation("/lr", "required", "is required"),
-            ]
-        );
-    }
-
-    #[test]
-    fn near_names_are_suggested() {
-        let schema =
-            json!({"additionalProperties": false, "properties": {"learning_rate": {}, "epochs": {}}});
-        assert_eq!(
-            one(schema, json!({"learning_rat": 1})),
-            violation("/learning_rat", "unknown", "no such field; did you mean `learning_rate`?")
-        );
-        let (_, rule, message) = one(json!({"enum": ["yolo", "coco"]}), json!("yollo"));
-        assert_eq!((rule.as_str(), message.ends_with("did you mean `yolo`?")), ("enum", true));
-    }
-
-    #[test]
-    fn an_optional_value_reports_what_is_wrong_with_the_value() {
-        let schema = json!({"anyOf": [{"$ref": "#/$defs/Size"}, {"type": "null"}],
-                            "$defs": {"Size": {"type": "integer", "maximum": 9}}});
-        assert_eq!(check(schema.clone(), json!(null)), []);
-        assert_eq!(one(schema, json!(10)), violation("", "maximum", "expected at most 9, not 10"));
-    }
-
-    #[test]
-    fn the_alternative_that_is_meant_reports_its_fields() {
-        let schema = json!({"oneOf": [
-            {"properties": {"kind": {"const": "sgd"}, "momentum": {"type": "number"}}, "required": ["kind"]},
-            {"properties": {"kind": {"const": "adam"}}, "required": ["kind"], "type": "object"}
-        ]});
-        assert_eq!(check(schema.clone(), json!({"kind": "adam"})), []);
-        let found = check(schema, json!({"kind": "sgd", "momentum": "x"}));
-        assert_eq!(found[0].0, "/momentum");
-    }
-
-    #[test]
-    fn numbers_are_compared_exactly() {
-        let schema = json!({"type": "integer", "maximum": 9_007_199_254_740_993_u64});
-        assert_eq!(check(schema.clone(), json!(9_007_199_254_740_993_u64)), []);
-        assert_eq!(one(schema, json!(9_007_199_254_740_994_u64)).1, "maximum");
-        assert_eq!(check(json!({"minimum": i64::MIN}), json!(i64::MIN)), []);
-        assert_eq!(one(json!({"maximum": u64::MAX - 1}), json!(u64::MAX)).1, "maximum");
-        assert_eq!(check(json!({"multipleOf": 3}), json!(9)), []);
-        assert_eq!(one(json!({"multipleOf": 3}), json!(10)).1, "multipleOf");
-    }
-
-    #[test]
-    fn exclusive_bounds_leave_out_the_bound() {
-        let schema = json!({"exclusiveMinimum": 0, "exclusiveMaximum": 1.5});
-        assert_eq!(check(schema.clone(), json!(0.1)), []);
-        assert_eq!(
-            one(schema.clone(), json!(0)),
-            violation("", "exclusiveMinimum", "expected greater than 0, not 0")
-        );
-        assert_eq!(
-            one(schema, json!(1.5)),
-            violation("", "exclusiveMaximum", "expected less than 1.5, not 1.5")
-        );
-    }
-
-    #[test]
-    fn whole_floats_are_integers() {
-        assert_eq!(check(json!({"type": "integer"}), json!(1.0)), []);
-        assert_eq!(one(json!({"type": "integer"}), json!(1.5)).1, "type");
-        let mut document = json!({"a": [1.0, 1.5, -0.0]});
-        canonical(&mut document);
-        assert_eq!(document, json!({"a": [1, 1.5, 0]}));
-    }
-
-    #[test]
-    fn pointers_are_escaped() {
-        let schema = json!({"additionalProperties": {"type": "integer"}});
-        assert_eq!(one(schema, json!({"a/b~c": "x"})).0, "/a~1b~0c");
-    }
-
-    #[test]
-    fn a_schema_may_contain_itself_but_not_be_itself() {
-        let tree =
-            json!({"type": "object", "properties": {"left": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}});
-        assert_eq!(check(tree.clone(), json!({"left": {"left": null}})), []);
-        assert_eq!(one(tree, json!({"left": {"left": 1}})).0, "/left/left");
-        for circle in [
-            json!({"$ref": "#"}),
-            json!({"allOf": [{"anyOf": [{"$ref": "#"}]}]}),
-            json!({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"oneOf": [{"$ref": "#/$defs/A"}]}}}),
-        ] {
-            let error = Schema::compile(&circle).unwrap_err();
-            assert!(
-                error.to_string().ends_with("leads back to itself without reading any of the value"),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn foreign_keywords_are_refused_with_their_place() {
-        let error = Schema::compile(&json!({"properties": {"a": {"if": {}}}})).unwrap_err();
-        assert_eq!(error.to_string(), "JSON Schema at #/properties/a/if: this keyword is not supported");
-    }
-}
+mod tests;

@@ -2,8 +2,8 @@
 //!
 //! The schema is the one truth about params: the form, the documentation and
 //! this check come from it. A [`Schema`] is compiled once from the JSON Schema
-//! (draft 2020-12, the subset that `#[params]` emits) and reports **every**
-//! violation, not the first.
+//! (draft 2020-12, what Rust types need of it) and reports **every** violation,
+//! not the first.
 //!
 //! ```
 //! use synapse_sdk::prelude::*;
@@ -25,11 +25,20 @@
 
 mod accept;
 mod compile;
+mod decimal;
 mod defaults;
-pub(crate) mod evaluate;
+mod emit;
+mod equal;
+mod evaluate;
 pub mod form;
+mod message;
+mod node;
 mod numbers;
 mod pass;
+pub mod pattern;
+mod place;
+mod read;
+mod variants;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,6 +47,8 @@ use crate::errors::{PluginError, Result, ValidationError};
 
 pub use compile::Schema;
 pub use defaults::with_defaults;
+pub use emit::json_schema;
+pub(crate) use emit::limits;
 
 /// One place where a document breaks its schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,7 +56,8 @@ pub struct Violation {
     /// Where, as a JSON pointer; empty for the document itself.
     pub pointer: String,
     /// Which rule, named as in JSON Schema: `minimum`, `type`, `required`, …;
-    /// `unknown` for a field that is not in the schema.
+    /// `unknown` for a field that is not in the schema, `duplicate` for one
+    /// that is given twice.
     pub rule: String,
     /// What stands there; `null` when nothing does.
     #[serde(default)]
@@ -77,49 +89,6 @@ pub fn invalid(what: &str, violations: &[Violation]) -> PluginError {
     ValidationError::new(message).details(details)
 }
 
-/// The JSON Schema of `T`, for reading (`deserialize`) or writing.
-pub fn json_schema<T: schemars::JsonSchema>(contract: Contract) -> Value {
-    let settings = schemars::generate::SchemaSettings::draft2020_12();
-    let settings = match contract {
-        Contract::Params => settings.for_deserialize(),
-        Contract::Result => settings.for_serialize(),
-    };
-    settings.into_generator().into_root_schema_for::<T>().to_value()
-}
-
-/// Whether a value of the schema's own type may break it: there are rules, such
-/// as bounds, that the type does not ensure.
-pub(crate) fn asks_more_than_types(schema: &Value) -> bool {
-    const RULES: &[&str] = &[
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "minLength",
-        "maxLength",
-        "pattern",
-        "minItems",
-        "maxItems",
-        "uniqueItems",
-        "minProperties",
-        "maxProperties",
-        "not",
-        "if",
-    ];
-    match schema {
-        Value::Object(keywords) => {
-            // Integers have the bounds of their width, which hold anyway.
-            let sized = keywords.get("format").is_some_and(Value::is_string);
-            let bound = |name: &str| keywords.contains_key(name) && !sized;
-            RULES.iter().any(|rule| keywords.contains_key(*rule))
-                || bound("minimum")
-                || bound("maximum")
-                || keywords.values().any(asks_more_than_types)
-        }
-        Value::Array(schemas) => schemas.iter().any(asks_more_than_types),
-        _ => false,
-    }
-}
-
 /// Which way a type travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contract {
@@ -133,9 +102,10 @@ pub enum Contract {
 #[derive(Debug)]
 pub struct Checked {
     /// The document, ready to be decoded when there are no violations: whole
-    /// floats where integers are expected are integers.
+    /// floats such as `1.0` are integers where the schema wants integers.
     pub document: Value,
-    /// Every violation, in the document's order.
+    /// Every violation: first names that stand twice, then the others in the
+    /// document's order.
     pub violations: Vec<Violation>,
 }
 
@@ -146,21 +116,23 @@ pub(crate) fn push_field(pointer: &mut String, name: &str) {
 }
 
 impl Schema {
-    /// Reads JSON text and checks it.
+    /// Reads JSON text and checks it. Other than [`check`](Self::check) this
+    /// notices names that stand twice, wherever they do.
     ///
     /// # Errors
     /// The text is not JSON.
     pub fn check_text(&self, json: &[u8]) -> serde_json::Result<Checked> {
-        let mut document: Value = serde_json::from_slice(json)?;
-        let violations = self.check(&document);
-        evaluate::canonical(&mut document);
+        let (mut document, mut violations) = read::read(json)?;
+        let found = self.walk(&document);
+        violations.extend(found.violations);
+        evaluate::make_whole(&mut document, &found.whole_floats);
         Ok(Checked { document, violations })
     }
 
     /// The compiled schema of a params type.
     ///
     /// # Errors
-    /// The schema uses a keyword outside the supported subset.
+    /// The schema uses what [`compile`](Self::compile) does not support.
     pub fn of<T: schemars::JsonSchema>() -> Result<Self> {
         Self::compile(&json_schema::<T>(Contract::Params))
     }

@@ -1,49 +1,140 @@
-//! What bounds say of numbers and counts: exact for integers, in `f64` else.
+//! What bounds say of numbers and counts, exactly.
 
-use std::cmp::Ordering::{self, Equal, Greater, Less};
+use std::cmp::Ordering;
+use std::fmt;
 
-use serde_json::{Number, Value};
+use serde_json::Number;
+
+use super::decimal::Step;
+
+/// A number as it was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Num {
+    Integer(i128),
+    Float(f64),
+}
+
+impl Num {
+    /// Compares the values: no integer is rounded.
+    pub(super) fn compare(self, other: Self) -> Ordering {
+        match (self, other) {
+            (Self::Integer(left), Self::Integer(right)) => left.cmp(&right),
+            (Self::Integer(left), Self::Float(right)) => compare_mixed(left, right),
+            (Self::Float(left), Self::Integer(right)) => compare_mixed(right, left).reverse(),
+            // JSON has no NaN.
+            (Self::Float(left), Self::Float(right)) => left.partial_cmp(&right).unwrap_or(Ordering::Equal),
+        }
+    }
+
+    /// `1.0` is an integer to JSON Schema, though not to the decoder. The least
+    /// `i64` is not when it comes as a float: that may have been an integer
+    /// beyond it, which was rounded when it was read.
+    pub(super) fn is_integer(self) -> bool {
+        match self {
+            Self::Integer(_) => true,
+            Self::Float(float) => float.fract() == 0.0 && float != i64::MIN as f64,
+        }
+    }
+
+    /// The integer that a float such as `1.0` stands for, if JSON readers have
+    /// a type for it.
+    pub(super) fn whole_float(self) -> Option<Number> {
+        match self {
+            Self::Float(float) if self.is_integer() && float.abs() < 2e19 => integer(float as i128),
+            _ => None,
+        }
+    }
+}
+
+/// Whether an integer is less than, equal to or greater than a float. A float
+/// beyond all `i128` is one beyond all integers that are read.
+fn compare_mixed(integer: i128, float: f64) -> Ordering {
+    let whole = float.trunc();
+    integer.cmp(&(whole as i128)).then_with(|| 0.0.partial_cmp(&(float - whole)).unwrap_or(Ordering::Equal))
+}
+
+fn integer(integer: i128) -> Option<Number> {
+    let signed = i64::try_from(integer).ok().map(Number::from);
+    signed.or_else(|| u64::try_from(integer).ok().map(Number::from))
+}
+
+impl From<&Number> for Num {
+    fn from(number: &Number) -> Self {
+        match (number.as_i64(), number.as_u64()) {
+            (Some(integer), _) => Self::Integer(integer.into()),
+            (_, Some(integer)) => Self::Integer(integer.into()),
+            _ => Self::Float(number.as_f64().unwrap_or_default()),
+        }
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct NumberRules {
-    pub(super) minimum: Option<Number>,
-    pub(super) maximum: Option<Number>,
-    pub(super) exclusive_minimum: Option<Number>,
-    pub(super) exclusive_maximum: Option<Number>,
-    pub(super) multiple_of: Option<Number>,
-}
-
-/// One bound of a number.
-pub(super) struct Bound<'a> {
-    pub(super) keyword: &'static str,
-    pub(super) words: &'static str,
-    pub(super) limit: &'a Number,
-    fitting: &'static [Ordering],
-}
-
-impl Bound<'_> {
-    pub(super) fn holds(&self, number: &Number) -> bool {
-        self.fitting.contains(&compare(number, self.limit))
-    }
+    pub(super) bounds: Vec<Bound>,
+    pub(super) multiple_of: Option<Step>,
 }
 
 impl NumberRules {
-    pub(super) fn hold(&self, number: &Number) -> bool {
-        self.bounds().all(|bound| bound.holds(number))
-            && self.multiple_of.as_ref().is_none_or(|step| is_multiple(number, step))
+    pub(super) fn hold(&self, number: Num) -> bool {
+        self.bounds.iter().all(|bound| bound.holds(number))
+            && self.multiple_of.as_ref().is_none_or(|step| step.divides(number))
+    }
+}
+
+/// One bound of a number.
+#[derive(Debug)]
+pub(super) struct Bound {
+    pub(super) kind: BoundKind,
+    pub(super) limit: Number,
+    value: Num,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BoundKind {
+    Minimum,
+    Maximum,
+    ExclusiveMinimum,
+    ExclusiveMaximum,
+}
+
+impl Bound {
+    pub(super) fn new(kind: BoundKind, limit: Number) -> Self {
+        let value = Num::from(&limit);
+        Self { kind, limit, value }
     }
 
-    /// The bounds that are set.
-    pub(super) fn bounds(&self) -> impl Iterator<Item = Bound<'_>> {
-        let bounds: [(_, _, &Option<Number>, &[Ordering]); 4] = [
-            ("minimum", "at least", &self.minimum, &[Greater, Equal]),
-            ("maximum", "at most", &self.maximum, &[Less, Equal]),
-            ("exclusiveMinimum", "greater than", &self.exclusive_minimum, &[Greater]),
-            ("exclusiveMaximum", "less than", &self.exclusive_maximum, &[Less]),
-        ];
-        bounds.into_iter().filter_map(|(keyword, words, limit, fitting)| {
-            limit.as_ref().map(|limit| Bound { keyword, words, limit, fitting })
-        })
+    pub(super) fn holds(&self, number: Num) -> bool {
+        let ordering = number.compare(self.value);
+        match self.kind {
+            BoundKind::Minimum => ordering.is_ge(),
+            BoundKind::Maximum => ordering.is_le(),
+            BoundKind::ExclusiveMinimum => ordering.is_gt(),
+            BoundKind::ExclusiveMaximum => ordering.is_lt(),
+        }
+    }
+}
+
+impl BoundKind {
+    pub(super) fn keyword(self) -> &'static str {
+        match self {
+            Self::Minimum => "minimum",
+            Self::Maximum => "maximum",
+            Self::ExclusiveMinimum => "exclusiveMinimum",
+            Self::ExclusiveMaximum => "exclusiveMaximum",
+        }
+    }
+}
+
+/// As it is told: "at least 1".
+impl fmt::Display for Bound {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self.kind {
+            BoundKind::Minimum => "at least",
+            BoundKind::Maximum => "at most",
+            BoundKind::ExclusiveMinimum => "greater than",
+            BoundKind::ExclusiveMaximum => "less than",
+        };
+        write!(out, "{words} {}", self.limit)
     }
 }
 
@@ -64,42 +155,47 @@ impl CountRules {
     }
 }
 
-/// `1.0` is an integer to JSON Schema, though not to the decoder: see
-/// [`canonical`](super::evaluate::canonical).
-pub(super) fn is_integer(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => number.is_i64() || number.is_u64() || whole(number).is_some(),
-        _ => false,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Ordering::{Equal, Greater, Less};
 
-/// The integer that a float such as `1.0` stands for, when it is exact.
-pub(super) fn whole(number: &Number) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let float = number.as_f64()?;
-    (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
-}
-
-fn compare(left: &Number, right: &Number) -> Ordering {
-    match (integer(left), integer(right)) {
-        (Some(left), Some(right)) => left.cmp(&right),
-        _ => {
-            let (left, right) = (left.as_f64().unwrap_or(f64::NAN), right.as_f64().unwrap_or(f64::NAN));
-            left.total_cmp(&right)
+    #[test]
+    fn integers_and_floats_are_compared_exactly() {
+        let two_to_53 = 9_007_199_254_740_992_i128;
+        let cases = [
+            (two_to_53, 9_007_199_254_740_992.0, Equal),
+            (two_to_53 + 1, 9_007_199_254_740_992.0, Greater),
+            (two_to_53 - 1, 9_007_199_254_740_992.0, Less),
+            (i64::MAX.into(), 9_223_372_036_854_775_808.0, Less),
+            (i64::MIN.into(), -9_223_372_036_854_775_808.0, Equal),
+            (u64::MAX.into(), 18_446_744_073_709_551_616.0, Less),
+            (u64::MAX.into(), 1e300, Less),
+            (i64::MIN.into(), -1e300, Greater),
+            (0, -0.0, Equal),
+            (0, 5e-324, Less),
+            (0, -5e-324, Greater),
+            (1, 1.5, Less),
+            (-1, -1.5, Greater),
+        ];
+        for (integer, float, expected) in cases {
+            let (integer, float) = (Num::Integer(integer), Num::Float(float));
+            assert_eq!(integer.compare(float), expected, "{integer:?} {float:?}");
+            assert_eq!(float.compare(integer), expected.reverse(), "{float:?} {integer:?}");
         }
+        assert_eq!(Num::Float(-0.0).compare(Num::Float(0.0)), Equal);
     }
-}
 
-fn integer(number: &Number) -> Option<i128> {
-    number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
-}
-
-pub(super) fn is_multiple(number: &Number, step: &Number) -> bool {
-    match (integer(number), integer(step)) {
-        (Some(number), Some(step)) => step != 0 && number % step == 0,
-        _ => {
-            let (number, step) = (number.as_f64().unwrap_or(f64::NAN), step.as_f64().unwrap_or(f64::NAN));
-            (number / step).fract() == 0.0
+    #[test]
+    fn whole_floats_stand_for_the_integers_that_readers_have() {
+        let whole = |float| Num::Float(float).whole_float().map(|number| number.to_string());
+        assert_eq!(whole(1.0).as_deref(), Some("1"));
+        assert_eq!(whole(-0.0).as_deref(), Some("0"));
+        assert_eq!(whole(1e18).as_deref(), Some("1000000000000000000"));
+        assert_eq!(whole(-9_223_372_036_854_774_784.0).as_deref(), Some("-9223372036854774784"));
+        assert_eq!(whole(18_446_744_073_709_549_568.0).as_deref(), Some("18446744073709549568"));
+        for none in [1.5, 1e300, 18_446_744_073_709_551_616.0, -9_223_372_036_854_775_808.0] {
+            assert_eq!(whole(none), None, "{none}");
         }
     }
 }

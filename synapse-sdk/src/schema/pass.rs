@@ -1,7 +1,7 @@
 //! How the acceptor goes about each part of a schema: decided once, when the
 //! schema is compiled.
 
-use super::compile::{Node, Type};
+use super::node::{Alternatives, Choices, Node, ObjectRules, Type, Types};
 
 #[derive(Debug, Default)]
 pub(super) enum Pass {
@@ -18,28 +18,41 @@ pub(super) enum Pass {
     Whole,
 }
 
-/// How to go about `node`, in which `keywords` make rules.
-pub(super) fn of<'a>(node: &Node, keywords: impl Iterator<Item = &'a String>) -> Pass {
-    let keywords: Vec<&str> = keywords.map(String::as_str).collect();
-    match keywords.as_slice() {
-        ["$ref"] => node.reference.map_or(Pass::Whole, Pass::Reference),
-        ["anyOf"] => or_null(&node.any_of).or_else(|| words(&node.any_of)).unwrap_or(Pass::Whole),
-        ["oneOf"] => words(&node.one_of).unwrap_or(Pass::Whole),
-        _ if is_straight(node) => Pass::Straight,
+/// How to go about `node`, in which these keywords make rules.
+pub(super) fn of(node: &Node, keywords: &[&str]) -> Pass {
+    let Some(combined) = &node.combined else {
+        return if is_straight(node) { Pass::Straight } else { Pass::Whole };
+    };
+    match keywords {
+        ["$ref"] => combined.reference.map_or(Pass::Whole, Pass::Reference),
+        ["anyOf"] => alternatives(&combined.any_of, true),
+        ["oneOf"] => alternatives(&combined.one_of, false),
         _ => Pass::Whole,
     }
 }
 
 fn is_straight(node: &Node) -> bool {
-    let object = &node.object;
-    let is_property = |name: &String| object.properties.iter().any(|property| property.name == *name);
-    node.reference.is_none()
-        && [&node.all_of, &node.any_of, &node.one_of].iter().all(|schemas| schemas.is_empty())
-        && !node.unique_items
-        && !node.choices.iter().flatten().any(|choice| choice.is_array() || choice.is_object())
-        // A name that stands twice must count once.
-        && object.count.min.is_none()
-        && object.required.iter().all(is_property)
+    node.list.as_deref().is_none_or(|rules| !rules.unique && rules.contains.is_none())
+        && node.object.as_deref().is_none_or(object_is_straight)
+        && !node
+            .choices
+            .iter()
+            .flat_map(|these| &these.values)
+            .any(|choice| choice.is_array() || choice.is_object())
+}
+
+fn object_is_straight(rules: &ObjectRules) -> bool {
+    rules.required.iter().all(|name| rules.property(name).is_some())
+        && rules.patterns.is_empty()
+        && rules.names.is_none()
+        && rules.dependent.is_empty()
+        && !rules.closed
+}
+
+fn alternatives(these: &Option<Alternatives>, may_fit_several: bool) -> Pass {
+    let Some(Alternatives { nodes, .. }) = these else { return Pass::Whole };
+    let or_null = if may_fit_several { or_null(nodes) } else { None };
+    or_null.or_else(|| words(nodes)).unwrap_or(Pass::Whole)
 }
 
 /// `Option<T>`: of two alternatives, one is just `null`.
@@ -52,8 +65,7 @@ fn or_null(alternatives: &[Node]) -> Option<Pass> {
 }
 
 fn is_null(node: &Node) -> bool {
-    let only_type = node.types.as_deref() == Some(&[Type::Null]);
-    only_type && node.choices.is_none() && matches!(node.pass, Pass::Straight)
+    node.types == Types::only(Type::Null) && node.choices.is_none() && matches!(node.pass, Pass::Straight)
 }
 
 /// An enum whose variants are described one by one: as one list of words, none
@@ -61,16 +73,16 @@ fn is_null(node: &Node) -> bool {
 fn words(alternatives: &[Node]) -> Option<Pass> {
     let mut words = Vec::new();
     for node in alternatives {
-        let only_texts = node.types.as_deref().is_none_or(|types| types == [Type::String]);
-        let choices = node.choices.as_ref()?;
-        let plain = only_texts && matches!(node.pass, Pass::Straight) && !node.length.are_set();
-        if !plain || !choices.iter().all(|word| word.is_string() && !words.contains(word)) {
+        let only_texts = node.types.is_any() || node.types == Types::only(Type::String);
+        let plain = only_texts && matches!(node.pass, Pass::Straight) && node.text.is_none();
+        let choices = node.choices.as_ref().filter(|_| plain)?;
+        if !choices.values.iter().all(|word| word.is_string() && !words.contains(word)) {
             return None;
         }
-        words.extend(choices.iter().cloned());
+        words.extend(choices.values.iter().cloned());
     }
-    let one_of_them = || Pass::Instead(Box::new(Node { choices: Some(words), ..Node::default() }));
-    (!alternatives.is_empty()).then(one_of_them)
+    let choices = Choices { keyword: "enum", values: words };
+    Some(Pass::Instead(Box::new(Node { choices: Some(Box::new(choices)), ..Node::default() })))
 }
 
 #[cfg(test)]
@@ -109,13 +121,17 @@ mod tests {
         let twice = json!([{"const": "a"}, {"enum": ["b", "a"]}]);
         for schema in [
             json!({"oneOf": twice}),
-            json!({"oneOf": []}),
             json!({"oneOf": [{"type": "string"}, {"type": "null"}]}),
             json!({"anyOf": [{"type": "string"}, {"type": "null", "enum": [1]}]}),
             json!({"oneOf": [{"const": "a"}, {"const": "b", "minLength": 3}]}),
             json!({"$ref": "#/$defs/A", "minimum": 1, "$defs": {"A": {}}}),
             json!({"required": ["a"]}),
-            json!({"minProperties": 1}),
+            json!({"contains": true}),
+            json!({"dependentRequired": {"a": ["b"]}}),
+            json!({"propertyNames": {"maxLength": 3}}),
+            json!({"patternProperties": {"^\\d+$": true}}),
+            json!({"unevaluatedProperties": false}),
+            json!({"not": {"type": "null"}}),
             json!({"uniqueItems": true}),
             json!({"enum": [[1]]}),
         ] {

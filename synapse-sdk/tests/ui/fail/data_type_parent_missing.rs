@@ -1,7 +1,7 @@
 use synapse_sdk::prelude::*;
 
 #[derive(DataType)]
-#[data_type(parent = YoloDataset)]
+#[data_type(parent = YoloDataset2)]
 struct Panoramas;
 
 fn main() {}

@@ -77,5 +77,9 @@ fn main() {
     assert_eq!(properties["epochs"].get("x-aliases"), None);
     let read: Aliased = serde_json::from_value(json!({ "type": "b", "batch-size": 4 })).unwrap();
     assert_eq!((read.r#type.as_str(), read.batch_size, read.epochs), ("b", 4, 1));
+    let checked = Aliased::from_value(&json!({ "type": "b", "batch-size": 4 })).unwrap();
+    assert_eq!((checked.r#type.as_str(), checked.batch_size, checked.epochs), ("b", 4, 1));
+    let twice = Aliased::from_value(&json!({ "kind": "a", "sort": "b" })).err().unwrap();
+    assert_eq!(twice.details_json()[0]["rule"], "duplicate");
     check_all();
 }

@@ -79,22 +79,18 @@ fn main() {
     assert_eq!(rules("path", &["default"]), ["data"]);
     assert_eq!(rules("rates", &["minItems", "maxItems"]), [1, 3]);
     assert_eq!(rules("rates", &["uniqueItems"]), [true]);
-    assert_eq!(
-        rules("rates", &["default", "x-each"]),
-        [json!([0.1, 1.0]), json!({ "minimum": 0, "maximum": 1 })]
-    );
-    assert_eq!(
-        rules("labels", &["default", "x-each"]),
-        [json!(["a", "b"]), json!({ "minLength": 1, "pattern": "^[a-z]$" })]
-    );
+    let each = |field: &str, place: &str| schema["properties"][field][place].clone();
+    assert_eq!((&each("rates", "items")["minimum"], &each("rates", "items")["maximum"]), (&json!(0), &json!(1)));
+    assert_eq!(each("labels", "items")["minLength"], 1);
+    assert_eq!(each("labels", "items")["pattern"], "^[a-z]$");
     assert_eq!(rules("pair", &["default"]), [json!([1, 2])]);
-    assert_eq!(rules("aliased", &["x-each"]), [json!({ "maxLength": 2 })]);
+    assert_eq!(each("aliased", "items")["maxLength"], 2);
     assert_eq!(rules("counts", &["minProperties", "maxProperties"]), [0, 2]);
-    assert_eq!(rules("counts", &["x-each"]), [json!({ "minimum": 1 })]);
-    assert_eq!(rules("sizes", &["x-each"]), [json!({ "multipleOf": 2 })]);
+    assert_eq!(each("counts", "additionalProperties")["minimum"], 1);
+    assert_eq!(each("sizes", "additionalProperties")["multipleOf"], 2);
     assert_eq!(schema.get("required"), None);
 
-    let read: Rules = serde_json::from_str("{}").unwrap();
+    let read = Rules::from_json("{}").unwrap();
     assert_eq!((read.whole, read.negative, read.float, read.negative_float), (10, -1, 1.0, -3.0));
     assert_eq!((read.rate, read.optional, read.non_zero), (0.1, Some(5), None));
     assert_eq!((read.name.as_str(), read.maybe.as_deref()), ("net", Some("abc")));
@@ -103,4 +99,18 @@ fn main() {
     assert_eq!(read.labels, Some(BTreeSet::from(["a".to_owned(), "b".to_owned()])));
     assert!(read.aliased.is_empty() && read.counts.is_empty() && read.sizes.is_empty());
     assert!(read.nothing.is_none() && read.anything.is_null());
+
+    assert_eq!(found(json!({ "name": "A" })), [("/name".into(), "pattern".into())]);
+    assert_eq!(found(json!({ "rates": [2] })), [("/rates/0".into(), "maximum".into())]);
+    assert_eq!(found(json!({ "counts": { "a": 0 } })), [("/counts/a".into(), "minimum".into())]);
+    let labels = found(json!({ "labels": ["ab"], "sizes": { "a": 2, "b": 4, "c": 6 } }));
+    assert_eq!(labels, [("/labels/0".into(), "pattern".into()), ("/sizes".into(), "maxProperties".into())]);
+}
+
+/// Pointer and rule of each violation.
+fn found(params: Value) -> Vec<(String, String)> {
+    let error = Rules::from_value(&params).err().unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let violations = error.details_json().as_array().unwrap().iter();
+    violations.map(|violation| (text(&violation["pointer"]), text(&violation["rule"]))).collect()
 }

@@ -47,7 +47,7 @@ pub struct Trained {
 
 /// Panoramas with labels.
 #[derive(DataType, Debug)]
-#[data_type(parent = synapse_sdk::data_type::YoloDataset, format = "panorama")]
+#[data_type(parent = YoloDataset, format = "panorama")]
 pub struct Panoramas;
 
 /// Trains.

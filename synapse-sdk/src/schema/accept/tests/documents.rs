@@ -17,37 +17,56 @@ impl Random {
         (self.0 >> 11) as usize % end
     }
 
-    fn one_in(&mut self, times: usize) -> bool {
+    pub(super) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
 }
 
 /// A document that mostly fits `schema`.
 pub(super) fn fitting(schema: &Value, root: &Value, random: &mut Random, depth: usize) -> Value {
-    if let Some(target) = schema["$ref"].as_str() {
-        let definition = root.pointer(target.trim_start_matches('#')).expect("it is defined");
-        return fitting(definition, root, random, depth);
-    }
     if let Some(value) = schema.get("const") {
         return value.clone();
     }
     if let Some(choices) = schema["enum"].as_array() {
         return random.pick(choices).clone();
     }
+    let mut parts = Vec::new();
+    if let Some(target) = schema["$ref"].as_str() {
+        parts.push(root.pointer(target.trim_start_matches('#')).expect("it is defined"));
+    }
     for keyword in ["anyOf", "oneOf"] {
         if let Some(alternatives) = schema[keyword].as_array() {
             // The first ends the recursion.
-            let taken = if depth > 4 { &alternatives[0] } else { random.pick(alternatives) };
-            return fitting(taken, root, random, depth);
+            parts.push(if depth > 4 { &alternatives[0] } else { random.pick(alternatives) });
         }
     }
-    if let Some(part) = schema.pointer("/allOf/0") {
-        return object(part, root, random, depth);
+    parts.extend(schema["allOf"].as_array().into_iter().flatten());
+    let alone = parts.is_empty() || schema.get("type").is_some() || schema.get("properties").is_some();
+    let own = alone.then(|| of_own(schema, root, random, depth));
+    let others: Vec<Value> = parts.into_iter().map(|part| fitting(part, root, random, depth)).collect();
+    others.into_iter().chain(own).reduce(merged).expect("there is one at least")
+}
+
+/// Several schemas for one object make one object.
+fn merged(one: Value, other: Value) -> Value {
+    match (one, other) {
+        (Value::Object(mut one), Value::Object(other)) => {
+            for (name, value) in other {
+                if one.get(&name).is_none_or(Value::is_null) {
+                    one.insert(name, value);
+                }
+            }
+            one.into()
+        }
+        (_, other) => other,
     }
+}
+
+fn of_own(schema: &Value, root: &Value, random: &mut Random, depth: usize) -> Value {
     let kind = match &schema["type"] {
         Value::Array(kinds) => random.pick(kinds).as_str(),
         kind => kind.as_str(),
@@ -57,25 +76,50 @@ pub(super) fn fitting(schema: &Value, root: &Value, random: &mut Random, depth: 
         Some("boolean") => json!(random.one_in(2)),
         Some("integer") => integer(schema, random),
         Some("number") if random.one_in(2) => integer(schema, random),
-        Some("number") => json!(random.below(199) as f64 / 200.0),
+        Some("number") => float(schema, random),
         Some("string") => text(schema, random),
         Some("array") => array(schema, root, random, depth),
         Some("object") => object(schema, root, random, depth),
         _ if schema.get("items").is_some() => array(schema, root, random, depth),
+        _ if schema.get("properties").is_some() => object(schema, root, random, depth),
         _ => anything(random),
     }
 }
 
+/// Small, or near a bound.
 fn integer(schema: &Value, random: &mut Random) -> Value {
-    let step = schema["multipleOf"].as_i64().unwrap_or(1);
-    let least = schema["minimum"].as_i64().unwrap_or(-2);
-    let first = -(-least).div_euclid(step);
-    json!(step * (first + random.below(100) as i64))
+    let bound = |keyword: &str| schema[keyword].as_number().map(whole);
+    let least = bound("minimum").or(bound("exclusiveMinimum").map(|bound| bound + 1)).unwrap_or(-2);
+    let most = bound("maximum").or(bound("exclusiveMaximum").map(|bound| bound - 1)).unwrap_or(least + 100);
+    let near = random.below(100) as i128;
+    let number = match random.below(4) {
+        0 => least + near,
+        1 => most - near,
+        _ => near - 2,
+    };
+    let step = bound("multipleOf").filter(|step| *step > 0).unwrap_or(1);
+    let number = number.clamp(least, most.max(least)).div_euclid(step) * step;
+    match u64::try_from(number) {
+        Ok(number) => json!(number),
+        Err(_) => json!(i64::try_from(number).unwrap_or_default()),
+    }
+}
+
+fn whole(number: &serde_json::Number) -> i128 {
+    let integer = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+    integer.unwrap_or_else(|| number.as_f64().unwrap_or_default() as i128)
+}
+
+/// In steps that are not exact in binary.
+fn float(schema: &Value, random: &mut Random) -> Value {
+    let step = schema["multipleOf"].as_f64().unwrap_or(0.005);
+    let text = format!("{:.4}", step * random.below(199) as f64);
+    json!(text.parse::<f64>().expect("it is a number"))
 }
 
 fn text(schema: &Value, random: &mut Random) -> Value {
-    let (least, most) =
-        (schema["minLength"].as_u64().unwrap_or(0), schema["maxLength"].as_u64().unwrap_or(6));
+    let least = schema["minLength"].as_u64().unwrap_or(0);
+    let most = schema["maxLength"].as_u64().unwrap_or(least + 6);
     let length = least as usize + random.below((most - least) as usize + 1);
     json!(
         (0..length).map(|_| *random.pick(&['a', 'b', 'é', '"', '\\', '\n', '日', '🦀'])).collect::<String>()
@@ -88,7 +132,9 @@ fn array(schema: &Value, root: &Value, random: &mut Random, depth: usize) -> Val
         items.push(fitting(prefix, root, random, depth + 1));
     }
     if schema["items"].is_object() && depth < 4 {
-        let length = schema["minItems"].as_u64().unwrap_or(0) as usize + random.below(4);
+        let least = schema["minItems"].as_u64().unwrap_or(0) as usize;
+        let most = schema["maxItems"].as_u64().map_or(least + 3, |most| most as usize);
+        let length = least + random.below(most - least + 1);
         items.extend((0..length).map(|_| fitting(&schema["items"], root, random, depth + 1)));
     }
     items.into()
@@ -182,80 +228,76 @@ fn damage(value: &mut Value, random: &mut Random) {
     }
 }
 
-/// A document as text.
-pub(super) struct Text {
-    pub(super) json: Vec<u8>,
-    pub(super) may_repeat_names: bool,
-}
-
 /// `document` as a person or another program may have written it, at times
 /// with mistakes.
-pub(super) fn written(document: &Value, random: &mut Random) -> Text {
-    let mut text = Text { json: Vec::new(), may_repeat_names: false };
+pub(super) fn written(document: &Value, random: &mut Random) -> Vec<u8> {
+    let mut text = Vec::new();
     write(document, random, &mut text);
     match random.below(40) {
-        0 => text.json.truncate(random.below(text.json.len())),
-        1 => text.json.extend(*random.pick(&[b" x", b" 1", b"]}", b", ", b"\0\0"])),
+        0 => text.truncate(random.below(text.len())),
+        1 => text.extend(*random.pick(&[b" x", b" 1", b"]}", b", ", b"\0\0"])),
         2 => {
-            let index = random.below(text.json.len());
-            text.json[index] = *random.pick(b"0\"{}[],:ae.-\xff");
-            text.may_repeat_names = true;
+            let index = random.below(text.len());
+            text[index] = *random.pick(b"0\"{}[],:ae.-\xff");
         }
         _ => {}
     }
     text
 }
 
-fn write(value: &Value, random: &mut Random, out: &mut Text) {
+fn write(value: &Value, random: &mut Random, out: &mut Vec<u8>) {
     match value {
         Value::Array(items) => {
-            out.json.push(b'[');
+            out.push(b'[');
             for (index, item) in items.iter().enumerate() {
                 separate(index, random, out);
                 write(item, random, out);
             }
-            out.json.push(b']');
+            out.push(b']');
         }
         Value::Object(fields) => {
-            out.json.push(b'{');
+            out.push(b'{');
             for (index, (name, value)) in fields.iter().enumerate() {
                 separate(index, random, out);
                 write_field(name, value, random, out);
             }
             if let Some((name, value)) = fields.iter().next_back().filter(|_| random.one_in(20)) {
-                out.may_repeat_names = true;
                 separate(1, random, out);
                 write_field(name, value, random, out);
             }
-            out.json.push(b'}');
+            out.push(b'}');
         }
         Value::String(text) => write_text(text, random, out),
-        Value::Number(number) if number.is_i64() && random.one_in(60) => {
-            out.json.extend(format!("{number}{}", random.pick(&[".0", "e0", ".5", "0e400"])).bytes());
+        // Of great integers, other spellings are rounded when they are read.
+        Value::Number(number)
+            if number.as_i64().is_some_and(|integer| integer.unsigned_abs() < 1 << 53)
+                && random.one_in(60) =>
+        {
+            out.extend(format!("{number}{}", random.pick(&[".0", "e0", ".5", "0e400"])).bytes());
         }
-        scalar => out.json.extend(scalar.to_string().bytes()),
+        scalar => out.extend(scalar.to_string().bytes()),
     }
 }
 
-fn write_field(name: &str, value: &Value, random: &mut Random, out: &mut Text) {
+fn write_field(name: &str, value: &Value, random: &mut Random, out: &mut Vec<u8>) {
     write_text(name, random, out);
-    out.json.push(b':');
+    out.push(b':');
     write(value, random, out);
 }
 
-fn separate(index: usize, random: &mut Random, out: &mut Text) {
+fn separate(index: usize, random: &mut Random, out: &mut Vec<u8>) {
     if index > 0 {
-        out.json.push(b',');
+        out.push(b',');
     }
-    out.json.extend(random.pick(&["", "", " ", "\n\t"]).bytes());
+    out.extend(random.pick(&["", "", " ", "\n\t"]).bytes());
 }
 
 /// Some letters as escapes, so that the text cannot be borrowed.
-fn write_text(text: &str, random: &mut Random, out: &mut Text) {
+fn write_text(text: &str, random: &mut Random, out: &mut Vec<u8>) {
     if random.one_in(4) {
         let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
-        out.json.extend(format!("\"{escaped}\"").bytes());
+        out.extend(format!("\"{escaped}\"").bytes());
     } else {
-        out.json.extend(Value::from(text).to_string().bytes());
+        out.extend(Value::from(text).to_string().bytes());
     }
 }
