@@ -1,0 +1,11 @@
+//! The guide's pages. They stand here so that their examples are compiled and
+//! run: `cargo test -p guide`.
+
+#[doc = include_str!("defining-actions.md")]
+pub mod defining_actions {}
+
+#[doc = include_str!("parameters.md")]
+pub mod parameters {}
+
+#[doc = include_str!("forms.md")]
+pub mod forms {}
