@@ -1,7 +1,7 @@
 //! Params from the outside: schemas, forms, dry runs, strict results.
 
 use serde_json::{Value, json};
-use synapse_tests::{Synapse, library};
+use synapse_tests::{Generated, Synapse, library};
 
 fn inspect(words: &str) -> Value {
     Synapse::new().call("plugin inspect").arg(library("misbehave")).words(words).run().code(0).document()
@@ -110,4 +110,15 @@ fn strictness_asked_for_on_the_command_line_fails_a_run_that_would_warn() {
     synapse.act("misbehave", "wrong_result").run().code(0).says("/score: expected a number, not \"high\"");
     let error = synapse.act("misbehave", "wrong_result --strict-result --json").run().code(3).error();
     assert_eq!(error["details"][0]["pointer"], "/score");
+}
+
+#[test]
+fn a_computed_default_that_breaks_its_own_rule_is_told_when_the_plugin_is_built() {
+    let code = "//! A generated plugin.\nuse synapse_sdk::prelude::*;\n\nfn none() -> u32 {\n    0\n}\n\n\
+                /// How to train.\n#[params]\npub struct TrainParams {\n    #[param(default = none(), ge = 1)]\n    \
+                epochs: u32,\n}\n\n/// Trains.\n#[action]\npub fn train(params: TrainParams, _ctx: &Context) \
+                -> Result<u32> {\n    Ok(params.epochs)\n}\n\nsynapse_sdk::export_plugin!(train);\n";
+    let (synapse, plugin) = (Synapse::new(), Generated::new("defaulting_plugin", code));
+    let ended = plugin.call(&synapse, "plugin build").arg(plugin.folder()).run().code(0);
+    ended.says("warning: `train`: the default of /epochs: expected at least 1, not 0");
 }

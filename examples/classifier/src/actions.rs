@@ -38,7 +38,7 @@ pub struct TrainParams {
 
 /// How gradients become steps.
 #[params]
-#[serde(tag = "kind", deny_unknown_fields)]
+#[serde(tag = "kind")]
 pub enum Optimizer {
     /// Stochastic gradient descent
     Sgd {

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use clap::Args;
 use serde_json::{Value, json};
 use synapse_sdk::errors::{Result, ResultExt};
-use synapse_sdk::manifest::Manifest;
+use synapse_sdk::manifest::{ActionSpec, Manifest};
+use synapse_sdk::schema::{Schema, pattern, with_defaults};
 use synapse_sdk::{ErrorKind, PluginError};
 
 use super::Common;
@@ -48,6 +49,9 @@ impl BuildArgs {
             output.note(&format!("config.yaml:{}: {problem}", problem.line));
         }
         for warning in unlisted(&inspected.facts.actions, inspected.actions_listed, &manifest) {
+            output.note(&warning);
+        }
+        for warning in manifest.actions.iter().flat_map(wrong_defaults) {
             output.note(&warning);
         }
         let actions: Vec<Value> = manifest
@@ -141,6 +145,20 @@ fn unlisted(
                 "warning: `{}` is an action but not exported: add {}::{} to export_plugin!",
                 action.name, action.module, action.item
             )
+        })
+        .collect()
+}
+
+/// Defaults that break their own rules. The compiler sees that of literals; the
+/// others are known once they are computed.
+fn wrong_defaults(action: &ActionSpec) -> Vec<String> {
+    pattern::enable();
+    let Ok(schema) = Schema::compile(&action.params) else { return Vec::new() };
+    let defaults = with_defaults(&action.params, &json!({}));
+    let violations = schema.check(&defaults).into_iter().filter(|violation| violation.rule != "required");
+    violations
+        .map(|violation| {
+            format!("warning: `{}`: the default of {}: {}", action.name, violation.pointer, violation.message)
         })
         .collect()
 }
