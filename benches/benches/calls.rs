@@ -25,7 +25,9 @@ fn silent_job() -> Job {
 }
 
 fn instance(action: &str, job: &Job) -> PluginInstance {
-    measured().image().plugin().instantiate(action, job).expect("the action is there")
+    let plugin = measured();
+    let image = plugin.image().plugin().expect("it is loaded");
+    image.instantiate(action, job).expect("the action is there")
 }
 
 /// A small call: params in, result out.

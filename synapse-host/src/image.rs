@@ -1,4 +1,4 @@
-//! Loads a plugin's file into this process, once.
+//! A plugin's file, and its code once it is loaded into this process.
 //!
 //! Images are never unloaded: a thread-local of the plugin may need its code
 //! when a thread ends. A file that was replaced is loaded as a second image;
@@ -20,14 +20,18 @@ use synapse_sdk::manifest::Manifest;
 use synapse_sdk::{Env, PluginError};
 
 use crate::inspect::{Inspected, inspect, open_file};
+use crate::worker_program::ask_for_manifest;
 
-/// A plugin's file, checked and loaded.
+/// A plugin's file, checked; its code is loaded when it is first needed here.
 pub struct Image {
-    /// Where it was loaded from.
+    /// Where it lies.
     pub path: PathBuf,
     /// What the file says of itself.
     pub inspected: Inspected,
-    plugin: PluginImage,
+    /// Open when another file was loaded from this path before.
+    replacement: Option<File>,
+    plugin: OnceLock<PluginImage>,
+    loading: Mutex<()>,
     manifest: OnceLock<Manifest>,
     instances: Mutex<Instances>,
 }
@@ -44,44 +48,68 @@ struct Stamp {
     modified: (i64, i64),
 }
 
-type Loaded = HashMap<PathBuf, (Stamp, Arc<Image>)>;
+type Opened = HashMap<PathBuf, (Stamp, Arc<Image>)>;
 
-static LOADED: LazyLock<Mutex<Loaded>> = LazyLock::new(Mutex::default);
+static OPENED: LazyLock<Mutex<Opened>> = LazyLock::new(Mutex::default);
 
 impl Image {
-    /// Loads the plugin at `path`, or gives the image loaded from it before,
-    /// unless the file has been replaced since.
+    /// The plugin at `path`, as it was opened before unless the file has been
+    /// replaced since. Runs nothing of it.
     ///
     /// # Errors
-    /// As [`inspect`]; [`IncompatiblePlugin`](synapse_sdk::ErrorKind::IncompatiblePlugin)
-    /// when the system's loader refuses it.
-    pub fn load(path: &Path) -> Result<Arc<Self>> {
+    /// As [`inspect`].
+    pub fn open(path: &Path) -> Result<Arc<Self>> {
         let file = open_file(path)?;
         let stamp = Stamp::of(&file)?;
-        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = loaded.get(path);
+        let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = opened.get(path);
         if let Some((known, image)) = known
             && *known == stamp
         {
             return Ok(Arc::clone(image));
         }
         let replaced = known.is_some();
-        let inspected = inspect(path)?;
-        let plugin = if replaced { open_again(path, file)? } else { open(path, path)? };
         let image = Arc::new(Self {
             path: path.to_owned(),
-            inspected,
-            plugin,
+            inspected: inspect(path)?,
+            replacement: replaced.then_some(file),
+            plugin: OnceLock::new(),
+            loading: Mutex::default(),
             manifest: OnceLock::new(),
             instances: Mutex::default(),
         });
-        loaded.insert(path.to_owned(), (stamp, Arc::clone(&image)));
+        opened.insert(path.to_owned(), (stamp, Arc::clone(&image)));
         Ok(image)
     }
 
-    /// Calls into the plugin.
-    pub fn plugin(&self) -> &PluginImage {
-        &self.plugin
+    /// As [`open`](Self::open), and loads the code into this process.
+    ///
+    /// # Errors
+    /// As there and of [`plugin`](Self::plugin).
+    pub fn load(path: &Path) -> Result<Arc<Self>> {
+        let image = Self::open(path)?;
+        image.plugin()?;
+        Ok(image)
+    }
+
+    /// Calls into the plugin, whose code is loaded now if it was not before.
+    ///
+    /// # Errors
+    /// [`IncompatiblePlugin`](synapse_sdk::ErrorKind::IncompatiblePlugin) when
+    /// the system's loader refuses it.
+    pub fn plugin(&self) -> Result<&PluginImage> {
+        if let Some(plugin) = self.plugin.get() {
+            return Ok(plugin);
+        }
+        let _alone = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plugin) = self.plugin.get() {
+            return Ok(plugin);
+        }
+        let plugin = match &self.replacement {
+            None => load(&self.path, &self.path)?,
+            Some(file) => load_again(&self.path, file)?,
+        };
+        Ok(self.plugin.get_or_init(|| plugin))
     }
 
     /// The object of an action, made once per environment: a call with other
@@ -97,20 +125,24 @@ impl Image {
             return Ok(Arc::clone(instance));
         }
         // Set-up may be slow and may run other actions: not under the lock.
-        let made = Arc::new(self.plugin.instantiate(action, job)?);
+        let made = Arc::new(self.plugin()?.instantiate(action, job)?);
         lock().insert(action.to_owned(), (Arc::clone(env), Arc::clone(&made)));
         Ok(made)
     }
 
-    /// What the plugin describes of itself; asked once.
+    /// What the plugin describes of itself; asked once. Where its code is not
+    /// loaded a worker is asked.
     ///
     /// # Errors
-    /// As [`PluginImage::describe`].
+    /// As [`PluginImage::describe`]; the worker cannot be started or died.
     pub fn manifest(&self) -> Result<&Manifest> {
         if let Some(manifest) = self.manifest.get() {
             return Ok(manifest);
         }
-        let manifest = self.plugin.describe()?;
+        let manifest = match self.plugin.get() {
+            Some(plugin) => plugin.describe()?,
+            None => ask_for_manifest(&self.path)?,
+        };
         Ok(self.manifest.get_or_init(|| manifest))
     }
 }
@@ -129,15 +161,13 @@ impl Stamp {
 
 /// The system's loader knows images by the path they were opened with, so a
 /// new file at an old path is opened by its descriptor, which stays open.
-fn open_again(path: &Path, file: File) -> Result<PluginImage> {
-    let by_descriptor = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-    let plugin = open(&by_descriptor, path)?;
-    std::mem::forget(file);
-    Ok(plugin)
+fn load_again(path: &Path, file: &File) -> Result<PluginImage> {
+    let kept = ManuallyDrop::new(file.try_clone()?);
+    load(&PathBuf::from(format!("/proc/self/fd/{}", kept.as_raw_fd())), path)
 }
 
 #[expect(unsafe_code, reason = "runs the plugin's initialisers and calls its entry point")]
-fn open(path: &Path, shown: &Path) -> Result<PluginImage> {
+fn load(path: &Path, shown: &Path) -> Result<PluginImage> {
     // A name without a slash would be looked for in the system's folders.
     let absolute = std::path::absolute(path)?;
     let flags = RTLD_NOW | RTLD_LOCAL | libc::RTLD_NODELETE;

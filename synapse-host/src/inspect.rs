@@ -23,6 +23,29 @@ pub struct Inspected {
     pub config: PluginConfig,
     /// What the config's author should look at.
     pub config_warnings: Vec<Problem>,
+    /// Whether a panic in it can be caught. Otherwise it ends the process, so
+    /// the plugin is run in a worker only.
+    pub panic_unwinds: bool,
+}
+
+impl Inspected {
+    /// Whether its actions may run in the calling process.
+    ///
+    /// # Errors
+    /// [`IncompatiblePlugin`](ErrorKind::IncompatiblePlugin) for a plugin built
+    /// with `panic = "abort"`.
+    pub fn check_unwinds(&self, path: &Path) -> Result<()> {
+        if self.panic_unwinds {
+            return Ok(());
+        }
+        Err(IncompatiblePlugin::new(format!(
+            "{} was built with panic = \"abort\": a panic in it would end this process",
+            path.display()
+        ))
+        .hint(
+            "run it isolated, or remove `panic = \"abort\"` from the profile in Cargo.toml and build again",
+        ))
+    }
 }
 
 /// Reads a plugin's file. Runs nothing of it.
@@ -43,6 +66,7 @@ pub fn inspect(path: &Path) -> Result<Inspected> {
         actions_listed: identity.actions_listed,
         config: loaded.config,
         config_warnings: loaded.warnings,
+        panic_unwinds: identity.panic_unwinds,
     })
 }
 
@@ -123,14 +147,7 @@ fn check_compatible(path: &Path, identity: &Identity<'_>) -> Result<()> {
             "rebuild the plugin with the SDK of this synapse"
         }));
     }
-    if identity.panic_unwinds {
-        return Ok(());
-    }
-    Err(IncompatiblePlugin::new(format!(
-        "{} was built with panic = \"abort\": a panic in it would end this process",
-        path.display()
-    ))
-    .hint("remove `panic = \"abort\"` from the profile in Cargo.toml and build again"))
+    Ok(())
 }
 
 fn refuse_identity(path: &Path, bad: &BadIdentity) -> PluginError {

@@ -15,5 +15,6 @@ pub mod record;
 pub mod run;
 mod stdout;
 pub mod worker;
+mod worker_program;
 
 pub use run::{Mode, RunRequest, run_plugin, run_plugin_blocking};

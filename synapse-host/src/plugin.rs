@@ -40,14 +40,28 @@ pub struct OfferedAction {
 }
 
 impl Plugin {
-    /// Loads the plugin's file at `library`. `config` replaces the config it
-    /// was built with.
+    /// Loads the plugin's file at `library` into this process. `config`
+    /// replaces the config it was built with.
     ///
     /// # Errors
-    /// As [`Image::load`]; [`Validation`](ErrorKind::Validation) when the other
-    /// config is wrong.
+    /// As [`open`](Self::open) and [`Image::load`];
+    /// [`IncompatiblePlugin`](ErrorKind::IncompatiblePlugin) for a plugin whose
+    /// panics would end this process.
     pub fn load(library: &Path, config: Option<&Path>) -> Result<Self> {
-        let image = Image::load(library)?;
+        let image = Image::open(library)?;
+        image.inspected.check_unwinds(library)?;
+        image.plugin()?;
+        Self::open(library, config)
+    }
+
+    /// The plugin at `library`, none of whose code is loaded here: to run it
+    /// in a worker.
+    ///
+    /// # Errors
+    /// As [`Image::open`]; [`Validation`](ErrorKind::Validation) when the other
+    /// config is wrong.
+    pub fn open(library: &Path, config: Option<&Path>) -> Result<Self> {
+        let image = Image::open(library)?;
         match config {
             Some(path) => Self::with_config(image, read_config(path)?),
             None => Self::with_own_config(image),
@@ -84,7 +98,7 @@ impl Plugin {
         }
     }
 
-    /// The loaded file.
+    /// The file.
     pub fn image(&self) -> &Arc<Image> {
         &self.image
     }

@@ -66,6 +66,7 @@ impl From<String> for PluginRef {
 pub struct Resolver<'a> {
     profile: Profile,
     color: bool,
+    loads: bool,
     report: Box<dyn FnMut(Progress<'_>) + 'a>,
 }
 
@@ -82,7 +83,7 @@ pub enum Progress<'a> {
 
 impl Default for Resolver<'_> {
     fn default() -> Self {
-        Self { profile: Profile::Dev, color: false, report: Box::new(|_| ()) }
+        Self { profile: Profile::Dev, color: false, loads: true, report: Box::new(|_| ()) }
     }
 }
 
@@ -103,6 +104,14 @@ impl<'a> Resolver<'a> {
         self
     }
 
+    /// Whether the plugin's code is loaded into this process; it is unless
+    /// this says no.
+    #[must_use]
+    pub fn loads(mut self, loads: bool) -> Self {
+        self.loads = loads;
+        self
+    }
+
     /// Who is told while a folder is built.
     #[must_use]
     pub fn report(mut self, report: impl FnMut(Progress<'_>) + 'a) -> Self {
@@ -110,7 +119,7 @@ impl<'a> Resolver<'a> {
         self
     }
 
-    /// The plugin that is meant, loaded. A folder is built when this process
+    /// The plugin that is meant. A folder is built when this process
     /// has not done so yet and its library is stale; later only a new library
     /// is noticed. `config` replaces the plugin's own.
     ///
@@ -118,7 +127,8 @@ impl<'a> Resolver<'a> {
     /// [`NotFound`](ErrorKind::NotFound), [`Build`](ErrorKind::Build), and all
     /// of [`Plugin::load`].
     pub fn resolve(&mut self, plugin: &PluginRef, config: Option<&Path>) -> Result<Plugin> {
-        Plugin::load(&self.locate(plugin, config)?, config)
+        let library = self.locate(plugin, config)?;
+        if self.loads { Plugin::load(&library, config) } else { Plugin::open(&library, config) }
     }
 
     /// The library of the plugin that is meant, built as for

@@ -68,7 +68,7 @@ impl Context {
 
     /// What checks of params may ask.
     pub(crate) fn check_context(&self) -> CheckContext<'_> {
-        CheckContext::new(self.services.client())
+        CheckContext::of_run(&*self.services)
     }
 
     /// The backend.

@@ -187,6 +187,11 @@ impl Running {
         }
     }
 
+    /// What it has written to stderr so far.
+    pub fn said(&self) -> String {
+        self.stderr.so_far()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: i32) {
         send(self.pid(), signal);

@@ -151,10 +151,13 @@ fn a_plugin_of_an_older_interface_is_refused() {
 }
 
 #[test]
-fn a_plugin_whose_panics_abort_is_refused() {
+fn a_plugin_whose_panics_abort_runs_isolated_and_that_is_said() {
     // No flag for panics that unwind, actions listed.
-    Suspect::patched(FLAGS, &2_u64.to_le_bytes())
-        .is_refused("was built with panic = \"abort\"", "remove `panic = \"abort\"`");
+    let suspect = Suspect::patched(FLAGS, &2_u64.to_le_bytes());
+    let synapse = Synapse::new();
+    let ended = synapse.call("plugin run").arg(&suspect.file).words("nested").run().code(0);
+    ended.says("built with panic = \"abort\": it runs isolated");
+    assert_eq!(synapse.last_run()["run"]["mode"], "isolated");
 }
 
 #[test]

@@ -175,12 +175,6 @@ fn modes_that_are_not_there_are_named() {
 }
 
 #[test]
-fn isolated_runs_are_refused_by_name_until_they_are_there() {
-    let error = Synapse::new().act("greet", "greet -P name=Ada --json --isolated").run().code(2).error();
-    assert_eq!(error["message"], "mode `isolated` is not available in this version of synapse");
-}
-
-#[test]
 fn unknown_options_are_errors_in_the_form_that_was_asked_for() {
     let synapse = Synapse::new();
     synapse.call("plugin run greet --pth x").run().code(2).says("unexpected argument '--pth'").says("--path");

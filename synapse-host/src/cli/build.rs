@@ -1,21 +1,17 @@
 //! `synapse plugin build`.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 use clap::Args;
 use serde_json::{Value, json};
-use synapse_sdk::errors::{Result, ResultExt};
+use synapse_sdk::errors::Result;
 use synapse_sdk::manifest::{ActionSpec, Manifest};
 use synapse_sdk::schema::{Schema, pattern, with_defaults};
-use synapse_sdk::{ErrorKind, PluginError};
 
 use super::Common;
 use super::output::{Output, table};
 use super::target::{TargetArgs, with_resolver};
 use crate::inspect::inspect;
 use crate::run::milliseconds;
+use crate::worker_program::ask_for_manifest;
 
 /// Build a plugin's folder and check what came out.
 ///
@@ -44,7 +40,7 @@ impl BuildArgs {
         let built =
             with_resolver(self.target.profile(), common, output, |resolver| resolver.build(&folder, config))?;
         let inspected = inspect(&built.library)?;
-        let manifest = describe(&built.library)?;
+        let manifest = ask_for_manifest(&built.library)?;
         for problem in &inspected.config_warnings {
             output.note(&format!("config.yaml:{}: {problem}", problem.line));
         }
@@ -86,46 +82,6 @@ impl BuildArgs {
             format!("{head}\n\n{}", table(&["ACTION", "DESCRIPTION"], &rows, columns))
         })
     }
-}
-
-/// Asks the plugin for its actions in a worker, so that what its initialisers
-/// or schemas do wrong ends only that.
-pub(super) fn describe(library: &Path) -> Result<Manifest> {
-    let worker = worker_program()?;
-    let mut child = Command::new(&worker)
-        .arg("describe")
-        .arg(library)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("starting {}", worker.display()))?;
-    let mut answer = Vec::new();
-    if let Some(stdout) = &mut child.stdout {
-        stdout.read_to_end(&mut answer)?;
-    }
-    let status = child.wait()?;
-    if status.success() {
-        return serde_json::from_slice(&answer).context("what the plugin describes of itself");
-    }
-    match status.code() {
-        Some(_) if !answer.is_empty() => Err(PluginError::from_json(&answer)),
-        _ => Err(PluginError::new(
-            ErrorKind::Build,
-            format!("the library was built, but loading it ended the worker: {status}"),
-        )
-        .hint("see what its constructors, statics and schemas do when they are first used")),
-    }
-}
-
-/// `synapse-worker` stands beside `synapse`.
-fn worker_program() -> Result<PathBuf> {
-    let here = std::env::current_exe().context("finding this program's folder")?;
-    let worker = here.with_file_name("synapse-worker");
-    if worker.exists() {
-        return Ok(worker);
-    }
-    Err(PluginError::new(ErrorKind::NotFound, format!("{} is not there", worker.display()))
-        .hint("it is installed with synapse: `cargo install --path synapse-host --locked`, or `cargo build -p synapse-host --bins`"))
 }
 
 /// What differs between the actions a plugin lists and those it registers.

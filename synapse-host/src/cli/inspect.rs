@@ -8,11 +8,11 @@ use synapse_sdk::manifest::{ActionSpec, Manifest};
 use synapse_sdk::schema::form;
 
 use super::Common;
-use super::build::describe;
 use super::output::{Output, table};
 use super::target::TargetArgs;
 use crate::inspect::{Inspected, inspect};
 use crate::plugin::{OfferedAction, offered, read_config, registered_name};
+use crate::worker_program::ask_for_manifest;
 
 /// Show what a plugin offers: its actions, their schemas and forms.
 ///
@@ -52,7 +52,7 @@ impl InspectArgs {
         if let Some(path) = self.target.config() {
             inspected.config = read_config(path)?;
         }
-        let manifest = describe(&library)?;
+        let manifest = ask_for_manifest(&library)?;
         let listed: Vec<ListedAction> = manifest.actions.iter().map(ListedAction::from).collect();
         let actions = offered(&inspected.config, &listed);
         if let Some(action) = self.schema.as_ref().or(self.form.as_ref()) {

@@ -57,12 +57,18 @@ pub(crate) struct RunArgs {
     /// A model to start from
     #[arg(long, value_name = "PATH")]
     checkpoint: Option<PathBuf>,
-    /// Processor cores, where a scheduler can give them
+    /// Processor cores a worker is kept to, in whole ones
     #[arg(long, value_name = "N")]
     cpus: Option<f64>,
-    /// Graphics processors, where a scheduler can give them
+    /// Graphics processors a worker sees
     #[arg(long, value_name = "N")]
     gpus: Option<f64>,
+    /// Memory a worker may use, such as `512MB` or `4GB`
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory: Option<u64>,
+    /// Files a worker may have open at once
+    #[arg(long, value_name = "N")]
+    open_files: Option<u64>,
     /// The cluster, for modes that run on one
     #[arg(long, value_name = "ADDRESS", default_value = "auto", env = "RAY_ADDRESS")]
     ray_address: String,
@@ -84,7 +90,8 @@ Examples:
   synapse plugin run examples/greet greet --params '{\"name\": \"Ada\"}' --json
   synapse plugin run target/release/libgreet.so greet -P name=Ada
   synapse plugin run train -p classifier --timeout 10m --params-file params.json
-  synapse plugin run train --path examples/classifier --dry-run -P epochs=5";
+  synapse plugin run train --path examples/classifier --dry-run -P epochs=5
+  synapse plugin run train --isolated --memory 4GB --cpus 2  in a worker process";
 
 impl RunArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
@@ -96,6 +103,10 @@ impl RunArgs {
         let answer = stdout::set_aside()?;
         crash::watch(common.json);
         let plugin = self.target.resolve(target, common, output)?;
+        let mode = isolated_if_it_must(mode, &plugin, output);
+        if mode == Mode::Local {
+            plugin.image().plugin()?;
+        }
         if common.verbose {
             output.note(&format!("loaded {}", plugin.image().path.display()));
         }
@@ -107,14 +118,16 @@ impl RunArgs {
         }
         let schema = || params_schema(&plugin, registered);
         let params = self.params.read(schema)?;
-        self.warn_of_resources(output);
-        export(&env, &plugin);
+        if mode == Mode::Local {
+            self.warn_of_resources(output);
+            export(&env, &plugin);
+        }
         let mut request = RunRequest::new(plugin.image().path.clone(), &action)
             .params_json(params)
             .mode(mode)
             .env(env)
             .grace(self.grace)
-            .resources(Resources { cpus: self.cpus, gpus: self.gpus, memory: None })
+            .resources(self.resources())
             .strict_result(self.strict_result)
             .record(!self.no_record);
         if let Some(timeout) = self.timeout {
@@ -163,11 +176,42 @@ impl RunArgs {
         Ok(pairs.collect::<Result<Vec<_>>>()?.into_iter().collect())
     }
 
+    fn resources(&self) -> Resources {
+        Resources { cpus: self.cpus, gpus: self.gpus, memory: self.memory, open_files: self.open_files }
+    }
+
     fn warn_of_resources(&self, output: &mut Output) {
-        if self.cpus.is_some() || self.gpus.is_some() {
-            output.note("--cpus and --gpus have no effect on a run in this process");
+        if self.resources() != Resources::default() {
+            output.note(
+                "--cpus, --gpus, --memory and --open-files have no effect on a run in this process; add --isolated",
+            );
         }
     }
+}
+
+/// A plugin whose panics end the process runs in one of its own.
+fn isolated_if_it_must(mode: Mode, plugin: &Plugin, output: &mut Output) -> Mode {
+    if mode != Mode::Local || plugin.image().inspected.panic_unwinds {
+        return mode;
+    }
+    output.note("the plugin was built with panic = \"abort\": it runs isolated");
+    Mode::Isolated
+}
+
+/// A number of bytes: `1048576`, `512MB`, `4GiB`; multiples are of 1,024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim().to_ascii_lowercase().trim_end_matches("ib").trim_end_matches('b') {
+        "" => 1.0,
+        "k" => 1024.0,
+        "m" => 1_048_576.0,
+        "g" => 1_073_741_824.0,
+        "t" => 1_099_511_627_776.0,
+        _ => return Err("expected a size such as 512MB or 4GB".to_owned()),
+    };
+    let number: f64 = number.parse().map_err(|_| "expected a size such as 512MB or 4GB".to_owned())?;
+    Ok((number * factor) as u64)
 }
 
 fn params_schema(plugin: &Plugin, registered: &str) -> Result<Value> {

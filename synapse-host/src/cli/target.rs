@@ -32,7 +32,7 @@ pub(crate) struct TargetArgs {
 }
 
 impl TargetArgs {
-    /// The plugin, built if it has to be, and loaded.
+    /// The plugin, built if it has to be. Its code is not loaded yet.
     pub(crate) fn resolve(
         &self,
         positional: Option<&str>,
@@ -111,6 +111,6 @@ pub(crate) fn with_resolver<T>(
         Progress::Line(line) => drop(writeln!(std::io::stderr(), "{line}")),
         Progress::Built(built) => output.note(&format!("built in {:.1} s", built.elapsed.as_secs_f64())),
     };
-    let mut resolver = Resolver::default().profile(profile).color(color).report(report);
+    let mut resolver = Resolver::default().profile(profile).color(color).loads(false).report(report);
     work(&mut resolver)
 }

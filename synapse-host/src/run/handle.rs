@@ -12,9 +12,10 @@ use synapse_sdk::errors::{Result, TimedOut};
 use synapse_sdk::events::{Event, now};
 use synapse_sdk::{ErrorKind, PluginError};
 
+use super::isolated::{IsolatedRun, Stopper};
 use super::local::{LocalRun, count_lost_thread};
 use super::outcome::{Outcome, milliseconds};
-use super::request::RunRequest;
+use super::request::{Mode, RunRequest};
 use super::stream::Stream;
 use crate::home::Home;
 use crate::plugin::Plugin;
@@ -44,7 +45,8 @@ pub fn run_plugin_blocking(request: RunRequest) -> Result<Outcome> {
     execute(&plugin, &request)
 }
 
-/// Runs an action of a plugin that is at hand on this thread, to its end. As
+/// Runs an action of a plugin that is at hand on this thread, to its end; in
+/// a worker if the request's mode says so. As
 /// [`run_plugin_blocking`], without looking for the plugin.
 ///
 /// # Errors
@@ -55,7 +57,7 @@ pub fn execute(plugin: &Plugin, request: &RunRequest) -> Result<Outcome> {
     }
     let stream = Arc::new(Stream::default());
     let state_dir = state_dir(request, None);
-    let run = LocalRun::prepare(plugin, request, state_dir, Arc::clone(&stream))?;
+    let run = Prepared::new(plugin, request, state_dir, None, Arc::clone(&stream))?;
     let (started, started_at) = (Instant::now(), now());
     let result = run.execute()?;
     Ok(Outcome {
@@ -74,7 +76,7 @@ pub fn execute(plugin: &Plugin, request: &RunRequest) -> Result<Outcome> {
 /// [`Usage`](ErrorKind::Usage) when the params are not JSON,
 /// [`Validation`](ErrorKind::Validation) with every violation.
 pub fn validate(plugin: &Plugin, request: &RunRequest) -> Result<()> {
-    LocalRun::prepare(plugin, request, state_dir(request, None), Arc::default())?.validate()
+    Prepared::new(plugin, request, state_dir(request, None), None, Arc::default())?.validate()
 }
 
 /// The record that was asked for, or why there is none.
@@ -106,20 +108,78 @@ fn state_dir(request: &RunRequest, recorder: Option<&Recorder>) -> Option<PathBu
 
 fn resolve(request: &RunRequest) -> Result<Plugin> {
     request.mode.check_available()?;
-    Resolver::default().profile(request.profile.clone()).resolve(&request.plugin, request.config.as_deref())
+    let resolver = Resolver::default().profile(request.profile.clone());
+    resolver.loads(request.mode == Mode::Local).resolve(&request.plugin, request.config.as_deref())
+}
+
+/// A run about to be started, where its request wants it.
+enum Prepared {
+    Local(LocalRun),
+    Isolated(IsolatedRun),
+}
+
+impl Prepared {
+    fn new(
+        plugin: &Plugin,
+        request: &RunRequest,
+        state_dir: Option<PathBuf>,
+        record: Option<PathBuf>,
+        stream: Arc<Stream>,
+    ) -> Result<Self> {
+        request.mode.check_available()?;
+        Ok(match request.mode {
+            Mode::Isolated => {
+                Self::Isolated(IsolatedRun::prepare(plugin, request, state_dir, record, stream)?)
+            }
+            _ => Self::Local(LocalRun::prepare(plugin, request, state_dir, stream)?),
+        })
+    }
+
+    fn execute(&self) -> Result<String> {
+        match self {
+            Self::Local(run) => run.execute(),
+            Self::Isolated(run) => run.execute(),
+        }
+    }
+
+    fn validate(&self) -> Result<()> {
+        match self {
+            Self::Local(run) => run.validate(),
+            Self::Isolated(run) => run.validate(),
+        }
+    }
+
+    fn reins(&self) -> Reins {
+        match self {
+            Self::Local(run) => Reins::Flag(Arc::clone(&run.cancelled)),
+            Self::Isolated(run) => Reins::Worker(run.stopper()),
+        }
+    }
+}
+
+/// How a run is told to stop.
+#[derive(Clone)]
+enum Reins {
+    /// The action sees it when it looks.
+    Flag(Arc<AtomicU32>),
+    /// The worker is told, and can be ended.
+    Worker(Arc<Stopper>),
 }
 
 /// Tells a run to stop. May be kept and used on any thread.
 #[derive(Clone)]
 pub struct Cancel {
-    flag: Arc<AtomicU32>,
+    reins: Reins,
     asked: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Cancel {
     /// Tells the run to stop: its next report of progress returns an error.
     pub fn cancel(&self) {
-        self.flag.store(1, Ordering::Relaxed);
+        match &self.reins {
+            Reins::Flag(flag) => flag.store(1, Ordering::Relaxed),
+            Reins::Worker(stopper) => stopper.cancel(),
+        }
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
     }
 
@@ -139,6 +199,7 @@ pub struct Run {
     grace: Duration,
     timed_out: bool,
     lost: bool,
+    killed: bool,
     batch: Vec<Event<'static>>,
     recorder: Option<Recorder>,
     id: Option<String>,
@@ -179,8 +240,9 @@ impl Run {
         });
         let stream = Arc::new(Stream::listened());
         let state_dir = state_dir(request, recorder.as_ref());
-        let run = LocalRun::prepare(plugin, request, state_dir, Arc::clone(&stream))?;
-        let cancel = Cancel { flag: Arc::clone(&run.cancelled), asked: Arc::default() };
+        let record = recorder.as_ref().map(|recorder| recorder.folder().to_owned());
+        let run = Prepared::new(plugin, request, state_dir, record, Arc::clone(&stream))?;
+        let cancel = Cancel { reins: run.reins(), asked: Arc::default() };
         let (sender, done) = channel();
         let started = Instant::now();
         let closing = Closing(Arc::clone(&stream));
@@ -203,6 +265,7 @@ impl Run {
             grace: request.grace,
             timed_out: false,
             lost: false,
+            killed: false,
             batch: Vec::new(),
             id: recorder.as_ref().map(|recorder| recorder.id().to_owned()),
             recorder,
@@ -275,7 +338,7 @@ impl Run {
     /// Does not wait for a run that was told to stop.
     pub fn abandon(mut self) -> Ended {
         self.cancel.cancel();
-        self.give_up();
+        self.give_up(true);
         self.wait()
     }
 
@@ -299,7 +362,10 @@ impl Run {
 
     fn end(mut self, result: Result<String>, elapsed: Duration) -> Ended {
         let result = result.map_err(|error| match error.kind() {
-            ErrorKind::Cancelled if self.timed_out => self.timed_out_error(false),
+            ErrorKind::Cancelled if self.timed_out => match error.hint_text() {
+                Some(hint) => self.timed_out_error(false).hint(hint),
+                None => self.timed_out_error(false),
+            },
             _ => error,
         });
         let metrics = self.metrics();
@@ -327,17 +393,26 @@ impl Run {
             self.cancel.cancel();
         }
         if let Some(asked) = self.cancel.asked()
-            && !self.lost
+            && !(self.lost || self.killed)
             && asked.elapsed() >= self.grace
         {
-            self.give_up();
+            self.give_up(false);
         }
     }
 
-    fn give_up(&mut self) {
-        self.lost = true;
-        self.stream.0.close();
-        count_lost_thread();
+    /// A worker is ended; a thread of this process can only be left alone.
+    fn give_up(&mut self, at_once: bool) {
+        match &self.cancel.reins {
+            Reins::Worker(stopper) => {
+                self.killed = true;
+                stopper.kill(at_once);
+            }
+            Reins::Flag(_) => {
+                self.lost = true;
+                self.stream.0.close();
+                count_lost_thread();
+            }
+        }
     }
 
     fn timed_out_error(&self, lost: bool) -> PluginError {

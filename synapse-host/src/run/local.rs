@@ -46,16 +46,11 @@ impl LocalRun {
         stream: Arc<Stream>,
     ) -> Result<Self> {
         let action = plugin.registered_name(&request.action)?.to_owned();
+        let image = plugin.image();
+        image.inspected.check_unwinds(&image.path)?;
         let cancelled = Arc::new(AtomicU32::new(0));
-        let services = LocalServices {
-            stream,
-            cancelled: Arc::clone(&cancelled),
-            job_id: request.job_id.clone(),
-            checkpoint: request.checkpoint.clone(),
-            env: plugin.env_under(&request.env),
-            state: RunState::new(state_dir),
-            attempt: OnceLock::new(),
-        };
+        let env = plugin.env_under(&request.env);
+        let services = LocalServices::new(request, env, state_dir, stream, Arc::clone(&cancelled));
         Ok(Self {
             plugin: plugin.clone(),
             action,
@@ -70,7 +65,7 @@ impl LocalRun {
     pub(super) fn validate(&self) -> Result<()> {
         let services = Arc::clone(&self.services) as Arc<dyn Services>;
         let job = Job::open(services, Arc::clone(&self.cancelled));
-        self.plugin.image().plugin().validate(&self.action, self.params.as_bytes(), &job)
+        self.plugin.image().plugin()?.validate(&self.action, self.params.as_bytes(), &job)
     }
 
     /// Runs the action to its end on this thread.
@@ -104,7 +99,8 @@ impl Drop for InFlight {
     }
 }
 
-struct LocalServices {
+/// What an action may ask of this process, wherever it runs.
+pub(super) struct LocalServices {
     stream: Arc<Stream>,
     cancelled: Arc<AtomicU32>,
     job_id: Option<String>,
@@ -160,6 +156,24 @@ impl Services for LocalServices {
 }
 
 impl LocalServices {
+    pub(super) fn new(
+        request: &RunRequest,
+        env: Arc<Env>,
+        state_dir: Option<PathBuf>,
+        stream: Arc<Stream>,
+        cancelled: Arc<AtomicU32>,
+    ) -> Self {
+        Self {
+            stream,
+            cancelled,
+            job_id: request.job_id.clone(),
+            checkpoint: request.checkpoint.clone(),
+            env,
+            state: RunState::new(state_dir),
+            attempt: OnceLock::new(),
+        }
+    }
+
     /// Attempts are counted only where state outlives the run.
     fn attempt(&self) -> u32 {
         *self.attempt.get_or_init(|| match &self.state {

@@ -22,6 +22,7 @@
 
 mod flight;
 mod handle;
+mod isolated;
 mod local;
 mod outcome;
 mod request;

@@ -38,9 +38,9 @@ impl Mode {
     /// [`Usage`](ErrorKind::Usage), naming the mode and what to do instead.
     pub fn check_available(self) -> Result<()> {
         let hint = match self {
-            Self::Local => return Ok(()),
+            Self::Local | Self::Isolated => return Ok(()),
             Self::Serve => "an endpoint is deployed, not run; to call the action once use `--mode local`",
-            Self::Isolated | Self::Task | Self::Job | Self::Remote => "use `--mode local`",
+            Self::Task | Self::Job | Self::Remote => "use `--mode local`",
         };
         let message = match self {
             Self::Serve => "mode `serve` cannot be used to run an action".to_owned(),
@@ -50,18 +50,23 @@ impl Mode {
     }
 }
 
-/// What a run may use. Local runs share what the process has.
+/// What a run may use. Runs in this process share what it has; a worker is kept
+/// to it as far as the system can.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Resources {
-    /// Processor cores.
+    /// Processor cores. A worker is kept to so many whole ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpus: Option<f64>,
     /// Graphics processors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpus: Option<f64>,
-    /// Bytes of memory.
+    /// Bytes of memory that can be written to: in a worker, allocations beyond
+    /// fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
+    /// Files that a worker may have open at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u64>,
 }
 
 /// What a run is asked for.

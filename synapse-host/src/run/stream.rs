@@ -32,7 +32,11 @@ struct Filling {
     listened: bool,
     closed: bool,
     waits: u64,
+    /// Told once there is room again.
+    on_room: Option<OnRoom>,
 }
+
+type OnRoom = Box<dyn FnOnce() + Send>;
 
 impl Stream {
     /// A stream that somebody empties.
@@ -51,16 +55,40 @@ impl Stream {
             filling.waits += 1;
             filling = self.emptied.wait(filling).unwrap_or_else(PoisonError::into_inner);
         }
-        if let Some(seen_late) = filling.replaceable(&event) {
-            filling.events[seen_late] = event.into_owned();
-            return;
-        }
-        let was_empty = filling.events.is_empty();
-        filling.bytes += size(&event);
-        filling.events.push(event.into_owned());
+        let was_empty = filling.add(event);
         drop(filling);
         if was_empty {
             self.filled.notify_one();
+        }
+    }
+
+    /// As [`push`](Self::push), for a thread that has to go on. True when
+    /// whoever makes the events should wait: [`on_room`](Self::on_room) tells
+    /// until when.
+    pub(super) fn push_without_waiting(&self, event: Event<'_>) -> bool {
+        let mut filling = self.lock();
+        filling.metrics.take(&event);
+        if !filling.listened || filling.closed {
+            return false;
+        }
+        let was_empty = filling.add(event);
+        let full = filling.bytes > CAPACITY && filling.on_room.is_none();
+        filling.waits += u64::from(full);
+        drop(filling);
+        if was_empty {
+            self.filled.notify_one();
+        }
+        full
+    }
+
+    /// Calls `tell` once events were taken, or now if there is room.
+    pub(super) fn on_room(&self, tell: OnRoom) {
+        let mut filling = self.lock();
+        if filling.bytes > CAPACITY && !filling.closed {
+            filling.on_room = Some(tell);
+        } else {
+            drop(filling);
+            tell();
         }
     }
 
@@ -85,16 +113,26 @@ impl Stream {
         std::mem::swap(batch, &mut filling.events);
         filling.bytes = 0;
         let more = !(batch.is_empty() && filling.closed);
+        let on_room = filling.on_room.take();
         drop(filling);
         self.emptied.notify_all();
+        if let Some(tell) = on_room {
+            tell();
+        }
         more
     }
 
     /// Nothing more comes; what is there can still be taken.
     pub(super) fn close(&self) {
-        self.lock().closed = true;
+        let mut filling = self.lock();
+        filling.closed = true;
+        let on_room = filling.on_room.take();
+        drop(filling);
         self.filled.notify_all();
         self.emptied.notify_all();
+        if let Some(tell) = on_room {
+            tell();
+        }
     }
 
     pub(super) fn metrics(&self) -> Metrics {
@@ -112,6 +150,17 @@ impl Stream {
 }
 
 impl Filling {
+    /// True when there was nothing before.
+    fn add(&mut self, event: Event<'_>) -> bool {
+        if let Some(seen_late) = self.replaceable(&event) {
+            self.events[seen_late] = event.into_owned();
+            return false;
+        }
+        self.bytes += size(&event);
+        self.events.push(event.into_owned());
+        self.events.len() == 1
+    }
+
     /// The last event, when it is progress that `event` supersedes. The first
     /// and last report of a step are kept: they mark its start and its end.
     fn replaceable(&self, event: &Event<'_>) -> Option<usize> {

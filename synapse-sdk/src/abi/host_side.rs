@@ -307,6 +307,12 @@ impl From<Result<Served>> for Served {
     }
 }
 
+/// Answers a plugin that asks for a service in another process: status and
+/// bytes, as the host's table gives them.
+pub fn answer_service(services: &dyn Services, service: &str, request: &[u8], body: &[u8]) -> (i32, Vec<u8>) {
+    serve(services, service, request, body).into_answer()
+}
+
 #[derive(Deserialize)]
 struct StateRequest<'a> {
     #[serde(borrow)]

@@ -5,25 +5,33 @@ use std::fmt::Display;
 use serde_json::Value;
 
 use crate::schema::{Violation, push_field};
-use crate::services::Client;
+use crate::services::{Client, Services};
 
 /// What a check may ask of the run it is for.
 #[derive(Clone, Copy, Default)]
 pub struct CheckContext<'a> {
     client: Option<&'a dyn Client>,
+    /// Asked for its client when a check wants one: most do not, and asking
+    /// goes to the host.
+    run: Option<&'a dyn Services>,
 }
 
 impl<'a> CheckContext<'a> {
     /// A context with the run's client.
     pub fn new(client: Option<&'a dyn Client>) -> Self {
-        Self { client }
+        Self { client, run: None }
+    }
+
+    /// A context of a run.
+    pub(crate) fn of_run(run: &'a dyn Services) -> Self {
+        Self { client: None, run: Some(run) }
     }
 
     /// The backend, when the run has one. Params are also checked where there
     /// is none, by [`Params::from_json`](super::Params::from_json) for example:
     /// a check then says nothing of what only the backend knows.
     pub fn client(&self) -> Option<&'a dyn Client> {
-        self.client
+        self.client.or_else(|| self.run?.client())
     }
 }
 

@@ -35,12 +35,24 @@ pub(super) fn words<'a>(event: &'a Event<'_>, debug: bool) -> Option<(Level, Cow
             (debug || *level > Level::Debug).then_some((*level, Cow::Borrowed(text.as_ref())))
         }
         EventBody::Log { name, level, data, file } => {
+            if let Some(line) = printed_line(name, data) {
+                return Some((*level, Cow::Owned(line)));
+            }
             let file = file.iter().map(|file| format!(" {file}")).collect::<String>();
             (debug || *level >= Level::Warning)
                 .then(|| (*level, Cow::Owned(one_line(&format!("{name} {data}{file}")))))
         }
         _ => None,
     }
+}
+
+/// What a worker printed, as it would have looked without one.
+fn printed_line(name: &str, data: &str) -> Option<String> {
+    if !matches!(name, "stdout" | "stderr") {
+        return None;
+    }
+    let data: Value = serde_json::from_str(data).ok()?;
+    Some(data.get("content")?.as_str()?.to_owned())
 }
 
 /// A step as the terminal shows it. Times count from the start of the output.

@@ -1,4 +1,4 @@
-//! What runs in a worker process.
+//! `synapse-worker describe`.
 
 use std::fs::File;
 use std::io::Write;

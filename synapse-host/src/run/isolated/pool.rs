@@ -1,0 +1,185 @@
+//! Workers kept warm.
+//!
+//! A call gets a worker of its own as long as there are not too many of them,
+//! so that a crash ends one call only; beyond that workers are shared.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::time::{Duration, Instant};
+
+use synapse_sdk::Env;
+use synapse_sdk::errors::Result;
+
+use super::limits::Limits;
+use super::worker::Worker;
+use crate::image::Image;
+use crate::plugin::Plugin;
+
+/// Workers of one plugin with the same variables and limits.
+const MOST: usize = 4;
+/// A worker that has had nothing to do for this long is ended.
+const IDLE: Duration = Duration::from_secs(60);
+
+static POOL: Mutex<Vec<Member>> = Mutex::new(Vec::new());
+static CHANGED: Condvar = Condvar::new();
+
+/// What workers have in common that can stand in for each other.
+struct Key {
+    image: Arc<Image>,
+    env: Arc<Env>,
+    limits: Limits,
+}
+
+impl Key {
+    fn fits(&self, plugin: &Plugin, env: &Arc<Env>, limits: &Limits) -> bool {
+        Arc::ptr_eq(&self.image, plugin.image())
+            && (Arc::ptr_eq(&self.env, env) || self.env == *env)
+            && self.limits == *limits
+    }
+}
+
+struct Member {
+    key: Key,
+    /// None while it is being started.
+    worker: Option<Arc<Worker>>,
+    calls: usize,
+    idle_since: Instant,
+}
+
+/// A worker to be called; counted as busy as long as this lives.
+pub(super) struct Lease(Arc<Worker>);
+
+impl Lease {
+    pub(super) fn worker(&self) -> &Arc<Worker> {
+        &self.0
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut pool = lock();
+        if let Some(member) = pool.iter_mut().find(|member| member.is(&self.0)) {
+            member.calls -= 1;
+            member.idle_since = Instant::now();
+        }
+    }
+}
+
+impl Member {
+    fn is(&self, worker: &Arc<Worker>) -> bool {
+        self.worker.as_ref().is_some_and(|own| Arc::ptr_eq(own, worker))
+    }
+}
+
+/// A worker for a call: an idle one, a new one, or the one with fewest calls.
+///
+/// # Errors
+/// As [`Worker::start`].
+pub(super) fn lease(plugin: &Plugin, env: &Arc<Env>, limits: &Limits) -> Result<Lease> {
+    let mut pool = lock();
+    loop {
+        pool.retain(|member| member.worker.as_ref().is_none_or(|worker| !worker.has_ended()));
+        let fitting = || (0..pool.len()).filter(|index| pool[*index].key.fits(plugin, env, limits));
+        let ready = fitting().filter(|index| pool[*index].worker.is_some());
+        let best = ready.min_by_key(|index| pool[*index].calls);
+        let most = fitting().count() >= MOST;
+        match best {
+            Some(best) if most || pool[best].calls == 0 => {
+                let member = &mut pool[best];
+                if let Some(worker) = member.worker.clone() {
+                    member.calls += 1;
+                    return Ok(Lease(worker));
+                }
+            }
+            _ if !most => break,
+            // All are being started.
+            _ => pool = CHANGED.wait(pool).unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+    let image = Arc::clone(plugin.image());
+    let key = Key { image, env: Arc::clone(env), limits: limits.clone() };
+    let place = Arc::as_ptr(&key.image);
+    end_with_this_process();
+    pool.push(Member { key, worker: None, calls: 0, idle_since: Instant::now() });
+    drop(pool);
+    let started = Worker::start(&plugin.config().code, &plugin.image().path, env, limits);
+    let mut pool = lock();
+    let waiting = pool.iter().position(|member| {
+        member.worker.is_none()
+            && Arc::as_ptr(&member.key.image) == place
+            && member.key.fits(plugin, env, limits)
+    });
+    if let Some(index) = waiting {
+        match &started {
+            Ok(worker) => {
+                pool[index].worker = Some(Arc::clone(worker));
+                pool[index].calls = 1;
+            }
+            Err(_) => drop(pool.remove(index)),
+        }
+    }
+    drop(pool);
+    CHANGED.notify_all();
+    started.map(Lease)
+}
+
+/// Ends a worker that nobody has called for long.
+pub(super) fn retire_if_idle(worker: &Arc<Worker>) {
+    let mut pool = lock();
+    let idle =
+        |member: &Member| member.is(worker) && member.calls == 0 && member.idle_since.elapsed() >= IDLE;
+    if let Some(index) = pool.iter().position(idle) {
+        drop(pool.remove(index));
+        drop(pool);
+        worker.retire();
+    }
+}
+
+/// The worker has ended.
+pub(super) fn forget(worker: &Arc<Worker>) {
+    lock().retain(|member| !member.is(worker));
+}
+
+/// Workers end with this process by themselves; what their plugins started and
+/// left behind does not.
+#[expect(unsafe_code, reason = "an exit hook")]
+fn end_with_this_process() {
+    extern "C" fn end_all() {
+        // One that holds the lock now has no time left to let go of it.
+        let Ok(pool) = POOL.try_lock() else { return };
+        pool.iter().filter_map(|member| member.worker.as_ref()).for_each(|worker| worker.end());
+    }
+    static REGISTERED: Once = Once::new();
+    // SAFETY: the hook takes no arguments and does not unwind.
+    REGISTERED.call_once(|| unsafe {
+        libc::atexit(end_all);
+    });
+}
+
+/// Which `count` of the processor cores of this process a worker keeps to:
+/// others for each worker, as long as there are others.
+pub(super) fn cores(count: usize, process: i32) -> Vec<usize> {
+    let all = allowed_cores();
+    if all.is_empty() || count >= all.len() {
+        return all;
+    }
+    let first = process.unsigned_abs() as usize % all.len();
+    (0..count).map(|offset| all[(first + offset) % all.len()]).collect()
+}
+
+#[expect(unsafe_code, reason = "asks which cores this process may use")]
+fn allowed_cores() -> Vec<usize> {
+    // SAFETY: all zeroes is the empty set, which the call fills.
+    let set = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of_val(&set), &mut set) == -1 {
+            return Vec::new();
+        }
+        set
+    };
+    // SAFETY: within the set.
+    (0..libc::CPU_SETSIZE as usize).filter(|core| unsafe { libc::CPU_ISSET(*core, &set) }).collect()
+}
+
+fn lock() -> MutexGuard<'static, Vec<Member>> {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,93 @@
+//! A connected socket, read and written with calls that refuse any other file.
+//!
+//! A plugin may close descriptors at will. When another file is opened under
+//! the number of ours, `write` would write into it; `send` fails.
+
+#![expect(unsafe_code, reason = "recv, sendmsg and shutdown on a descriptor we own")]
+
+use std::io::{self, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+/// One end of the connection between host and worker.
+pub(crate) struct Socket(OwnedFd);
+
+impl Socket {
+    pub(crate) fn new(descriptor: OwnedFd) -> Self {
+        Self(descriptor)
+    }
+
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// Sends all of `parts`, one after the other.
+    ///
+    /// # Errors
+    /// The other end is gone, or the descriptor is no longer ours.
+    pub(crate) fn send_all(&self, parts: &[&[u8]]) -> io::Result<()> {
+        let mut rest: Vec<libc::iovec> =
+            parts.iter().filter(|part| !part.is_empty()).map(|part| slice(part)).collect();
+        let mut first = 0;
+        while first < rest.len() {
+            let mut sent = self.send_some(&mut rest[first..])?;
+            while sent > 0 {
+                let part = &mut rest[first];
+                let taken = sent.min(part.iov_len);
+                // SAFETY: within the part, or one behind its end when all of it was sent.
+                part.iov_base = unsafe { part.iov_base.byte_add(taken) };
+                part.iov_len -= taken;
+                sent -= taken;
+                if part.iov_len == 0 {
+                    first += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send_some(&self, parts: &mut [libc::iovec]) -> io::Result<usize> {
+        // SAFETY: all zeroes is a message without address and control data.
+        let mut message: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
+        message.msg_iov = parts.as_mut_ptr();
+        message.msg_iovlen = parts.len().min(16) as _;
+        loop {
+            // SAFETY: the parts are borrowed by the caller until this returns.
+            let sent = unsafe { libc::sendmsg(self.descriptor(), &message, libc::MSG_NOSIGNAL) };
+            if let Ok(sent) = usize::try_from(sent) {
+                return Ok(sent);
+            }
+            retry_interrupted()?;
+        }
+    }
+
+    /// What was sent to us so far can still be read, then the end comes,
+    /// whoever else may hold the other end.
+    pub(crate) fn end_reading(&self) {
+        // SAFETY: takes two numbers. A socket that is not connected any more
+        // has its end already.
+        unsafe { libc::shutdown(self.descriptor(), libc::SHUT_RD) };
+    }
+}
+
+fn slice(part: &[u8]) -> libc::iovec {
+    libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() }
+}
+
+fn retry_interrupted() -> io::Result<()> {
+    let error = io::Error::last_os_error();
+    if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) }
+}
+
+impl Read for &Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            // SAFETY: the buffer is ours to be written for its whole length.
+            let got = unsafe { libc::recv(self.descriptor(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+            if let Ok(got) = usize::try_from(got) {
+                return Ok(got);
+            }
+            retry_interrupted()?;
+        }
+    }
+}
