@@ -1,0 +1,133 @@
+//! Annotated image datasets: DM v1 and v2, YOLO, COCO and Pascal VOC, read,
+//! written and converted, any to any, at any size.
+//!
+//! ```
+//! use synapse_datasets::{ConvertOptions, Dataset, Format};
+//!
+//! # fn main() -> Result<(), synapse_datasets::Error> {
+//! # let work = tempfile::tempdir().unwrap();
+//! # let (path, out) = (work.path().join("in"), work.path().join("out"));
+//! # std::fs::create_dir_all(&path).unwrap();
+//! # std::fs::write(path.join("annotations.json"), br#"{"images": [{"id": 1, "file_name": "a.jpg",
+//! #     "width": 10, "height": 10}], "categories": [{"id": 7, "name": "cat"}],
+//! #     "annotations": [{"id": 1, "image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4]}]}"#).unwrap();
+//! let dataset = Dataset::open(&path)?;
+//! let report = dataset.convert(Format::Yolo, &out, &ConvertOptions::default())?;
+//! assert_eq!(report.annotations, 1);
+//! for loss in &report.losses {
+//!     println!("{} × {}: {}", loss.count, loss.kind, loss.kind.why());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The shape of a conversion
+//!
+//! ```text
+//! Source ──read(range)──▶ Item ──check──▶ Target::encode ──▶ Part ──▶ Target::commit
+//!  open: an index            one image, reused     in parallel              in order
+//! ```
+//!
+//! A [`Source`] is opened once. Opening makes an index: the list of images,
+//! the classes, and where the annotations of each image stand. It holds no
+//! geometry. After that any thread may ask for any range of images, and gets
+//! them one at a time as an [`Item`].
+//!
+//! COCO is why. In its one file annotations stand in any order, before or
+//! after the images, and a label file cannot be written before the last
+//! annotation of its image was seen. To hold the file would cost its size in
+//! memory; to sort it would cost a second file. The index costs 16 bytes for
+//! a run of annotations of one image (one run an image in a sorted file, one
+//! an annotation in a shuffled one). Making it is cheap, because a polygon is
+//! passed over by looking for brackets, not by reading numbers. The numbers
+//! are read in the second pass, by all threads, from the pages the first has
+//! just brought into the cache. Formats with a file for each image fit the
+//! same shape: their index is the list of files.
+//!
+//! A [`Target`] encodes items on any thread and commits what it encoded in the
+//! order of the source. Formats with a file for each image do all their work
+//! in `encode`; COCO appends to its one file in `commit`. So the output is the
+//! same bytes whatever the number of threads.
+//!
+//! One more format is one more module with a `Source`, a `Target` and an arm
+//! in [`Format`]. No format knows another.
+//!
+//! # One model
+//!
+//! An [`Item`] is an image and its annotations, lossless for the union of what
+//! the formats hold. It is a handful of flat arenas that are cleared and
+//! filled again, so reading the millionth image allocates nothing. Numbers are
+//! kept as given (`f64`, compared by value: `3` and `3.0` are the same). Fields
+//! that no other format has are kept as the JSON or XML text they were, and
+//! are written again where the target has a place for unknown fields.
+//!
+//! A COCO annotation is one object with a box, a shape and joints. DM has one
+//! annotation for each of these. The DM writer ties the pieces of an object
+//! together with an `object` key, and the reader makes one object of pieces
+//! that name the same.
+//!
+//! # Loss and bad data
+//!
+//! What a target cannot hold is counted in [`Report::losses`] with examples.
+//! What is wrong in a source is counted in [`Report::problems`], and
+//! [`OnError`] says what becomes of it. Neither is ever silent.
+//!
+//! Output goes to a temporary folder beside its destination, which is renamed
+//! at the end: an interrupted conversion leaves nothing that looks like a
+//! dataset. Paths that come from a dataset are checked before they are joined
+//! to anything; `..` never leaves the output.
+//!
+//! # Exactness
+//!
+//! | from → to | what comes back |
+//! |---|---|
+//! | COCO, DM v1, DM v2 among each other | every number as it was |
+//! | → YOLO | coordinates to 6 decimals: off by at most `0.5e-6` × width or height ([`ConvertOptions::decimals`]) |
+//! | → VOC | whole pixels, ties to even, counted as loss where it changes a box; [`ConvertOptions::voc_floats`] keeps them |
+//! | YOLO → any but VOC → YOLO | the same text, if it had 6 decimals |
+//! | VOC → any → VOC | the same numbers |
+
+mod check;
+mod coco;
+mod convert;
+mod dataset;
+mod detect;
+mod dm;
+mod error;
+mod fields;
+mod format;
+mod geometry;
+mod json;
+mod loss;
+mod model;
+mod names;
+mod number;
+mod outline;
+mod output;
+mod pages;
+mod parallel;
+mod paths;
+mod picture;
+mod problem;
+mod report;
+mod rle;
+mod stream;
+mod voc;
+mod walk;
+mod yaml;
+mod yolo;
+
+pub use convert::{ConvertOptions, Images, Task};
+pub use dataset::Dataset;
+pub use error::{Error, ErrorKind};
+pub use format::Format;
+pub use loss::LossKind;
+pub use model::{
+    Annotation, Class, Contains, Header, Id, Image, Item, Joint, Kind, Mask, Shape, Size, Span, VocFlags,
+};
+pub use problem::{OnError, Place, Problem, ProblemKind};
+pub use report::{Example, Notes, Report, Tally};
+pub use stream::{At, Entry, Part, ReadOptions, Source, Target, Want};
+
+/// What the functions of this crate return.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,30 @@
+//! Pascal VOC: an XML file an image.
+//!
+//! Coordinates count pixels from 1 and include the last: a box of the first
+//! pixel alone is `1 1 1 1`. So `xmin` is the left edge plus one and `xmax`
+//! the right edge. Data of tools that count from 0 is read and written with
+//! [`ReadOptions::voc_first_pixel`](crate::ReadOptions) and
+//! [`ConvertOptions::voc_first_pixel`](crate::ConvertOptions).
+//!
+//! Found are `Annotations` with `JPEGImages` (or `Images`, `images`), the
+//! same in a folder for each split, or XML files beside the images. Splits are
+//! read from `ImageSets/Main`, the order of classes from `classes.txt` where
+//! there is one, which is written, too. Class planes of segmentations are not read.
+//!
+//! `0` for difficult, truncated and occluded, and the pose `Unspecified`, are
+//! what is written when nothing is known, and are read as nothing.
+
+mod layout;
+mod read;
+mod write;
+mod xml;
+
+pub(crate) use read::Voc;
+pub(crate) use write::Writer;
+
+use std::path::Path;
+
+/// Whether there is a VOC dataset at `root`.
+pub(crate) fn is_voc(root: &Path) -> bool {
+    layout::find(root).is_ok_and(|files| !files.is_empty())
+}
