@@ -1,7 +1,8 @@
 //! Loads, checks and runs Synapse plugins.
 //!
 //! [`run`] is the way in for programs: one request, one entry point, every
-//! mode. [`cli`] is the `synapse` command over it.
+//! mode; [`map`] runs an action for many rows. [`cli`] is the `synapse` command
+//! over both.
 
 pub mod author;
 pub mod cli;
@@ -9,6 +10,7 @@ pub mod config;
 pub mod home;
 pub mod image;
 pub mod inspect;
+pub mod map;
 pub mod plugin;
 pub mod plugin_ref;
 pub mod record;

@@ -75,7 +75,7 @@ fn two_actions_of_one_name_do_not_compile() {
                synapse_sdk::export_plugin!(one, two);\n";
     let plugin = Generated::new("doubled_plugin", lib);
     let ended = plugin.call(&Synapse::new(), "plugin build").arg(plugin.folder()).run().code(1);
-    ended.says("actions have one name").says("doubled_plugin/src/lib.rs:6:1: error[E0080]");
+    ended.says("`one` and `two` are both named `same`").says("doubled_plugin/src/lib.rs:6:1: error[E0080]");
 }
 
 #[test]

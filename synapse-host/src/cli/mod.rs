@@ -8,6 +8,7 @@ mod build;
 mod crash;
 mod inspect;
 mod interrupt;
+mod map;
 mod output;
 mod params;
 mod records;
@@ -68,6 +69,7 @@ enum Command {
 #[derive(Subcommand, Debug)]
 enum PluginCommand {
     Run(Box<run_action::RunArgs>),
+    Map(Box<map::MapArgs>),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
 }
@@ -92,6 +94,7 @@ fn run() -> ExitCode {
     let mut output = Output::new(options);
     let done = match cli.command {
         Command::Plugin(PluginCommand::Run(args)) => args.execute(&cli.common, &mut output),
+        Command::Plugin(PluginCommand::Map(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Inspect(args)) => args.execute(&cli.common, &mut output),
         Command::Run(command) => command.execute(&cli.common, &mut output),

@@ -24,6 +24,11 @@ pub(crate) struct ParamsArgs {
 }
 
 impl ParamsArgs {
+    /// Whether standard input holds params.
+    pub(crate) fn takes_stdin(&self) -> bool {
+        self.params_file.as_deref() == Some("-")
+    }
+
     /// All params as one JSON text. `schema` is asked only for `-P`.
     ///
     /// # Errors

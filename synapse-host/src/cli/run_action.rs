@@ -15,7 +15,7 @@ use synapse_sdk::{Env, ErrorKind, PluginError};
 
 use super::output::Output;
 use super::params::ParamsArgs;
-use super::target::TargetArgs;
+use super::target::{TargetArgs, target_and_action};
 use super::{Common, crash};
 use crate::plugin::Plugin;
 use crate::run::{Mode, Outcome, Resources, Run, RunRequest, milliseconds, validate};
@@ -97,7 +97,7 @@ impl RunArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
         let mode = if self.isolated { Mode::Isolated } else { self.mode };
         mode.check_available()?;
-        let (target, action) = self.names()?;
+        let (target, action) = target_and_action(&self.names, "run")?;
         let env = self.env()?;
         // Standard output is for the result: what the plugin prints goes elsewhere.
         let answer = stdout::set_aside()?;
@@ -150,20 +150,6 @@ impl RunArgs {
         output.result(&document(&outcome, &plugin, &action, mode)?)
     }
 
-    /// Of two names the first is the plugin.
-    fn names(&self) -> Result<(Option<&str>, String)> {
-        match &self.names[..] {
-            [plugin] if plugin.contains('/') || plugin.ends_with(".so") => Err(PluginError::new(
-                ErrorKind::Usage,
-                format!("which action of {plugin}? Only the plugin is named"),
-            )
-            .hint(format!("for example `synapse plugin run {plugin} train`"))),
-            [action] => Ok((None, action.clone())),
-            [target, action] => Ok((Some(target), action.clone())),
-            _ => Err(PluginError::new(ErrorKind::Usage, "name one action")),
-        }
-    }
-
     fn env(&self) -> Result<Env> {
         let pairs = self.env.iter().map(|pair| {
             let split =
@@ -214,7 +200,7 @@ fn bytes(text: &str) -> Result<u64, String> {
     Ok((number * factor) as u64)
 }
 
-fn params_schema(plugin: &Plugin, registered: &str) -> Result<Value> {
+pub(super) fn params_schema(plugin: &Plugin, registered: &str) -> Result<Value> {
     let manifest = plugin.image().manifest()?;
     let spec = manifest.actions.iter().find(|spec| spec.name == registered);
     Ok(spec.map_or(Value::Null, |spec| spec.params.clone()))
@@ -243,7 +229,7 @@ fn checkpoint(path: &std::path::Path) -> Result<Checkpoint> {
 /// Libraries below the action read the process's variables, so those of the
 /// run are set there too.
 #[expect(unsafe_code, reason = "changes the environment while no other thread runs")]
-fn export(call: &Env, plugin: &Plugin) {
+pub(super) fn export(call: &Env, plugin: &Plugin) {
     for (name, value) in plugin.env_under(call).iter() {
         // SAFETY: no thread has been started yet: the plugin's initialisers
         // only register actions, and the run's own thread comes later.
@@ -298,13 +284,13 @@ fn document(outcome: &Outcome, plugin: &Plugin, action: &str, mode: Mode) -> Res
 }
 
 /// Ctrl-C and SIGTERM, counted.
-struct Signals {
+pub(super) struct Signals {
     interrupts: Arc<AtomicUsize>,
     terminations: Arc<AtomicUsize>,
 }
 
 impl Signals {
-    fn install() -> Result<Self> {
+    pub(super) fn install() -> Result<Self> {
         let signals = Self { interrupts: Arc::default(), terminations: Arc::default() };
         let pairs = [(libc::SIGINT, &signals.interrupts), (libc::SIGTERM, &signals.terminations)];
         for (signal, counter) in pairs {
@@ -313,12 +299,12 @@ impl Signals {
         Ok(signals)
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.interrupts.load(Ordering::Relaxed) + self.terminations.load(Ordering::Relaxed)
     }
 
     /// A run that was ended by SIGTERM ends with the code for that.
-    fn explain(&self, error: PluginError) -> PluginError {
+    pub(super) fn explain(&self, error: PluginError) -> PluginError {
         let terminated = self.terminations.load(Ordering::Relaxed) > 0;
         match error.kind() {
             ErrorKind::Cancelled if terminated => error.details(json!({ "signal": libc::SIGTERM })),

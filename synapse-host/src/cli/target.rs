@@ -93,6 +93,20 @@ impl TargetArgs {
     }
 }
 
+/// Of two names the first is the plugin.
+pub(crate) fn target_and_action<'a>(names: &'a [String], command: &str) -> Result<(Option<&'a str>, String)> {
+    match names {
+        [plugin] if plugin.contains('/') || plugin.ends_with(".so") => Err(PluginError::new(
+            ErrorKind::Usage,
+            format!("which action of {plugin}? Only the plugin is named"),
+        )
+        .hint(format!("for example `synapse plugin {command} {plugin} train`"))),
+        [action] => Ok((None, action.clone())),
+        [target, action] => Ok((Some(target), action.clone())),
+        _ => Err(PluginError::new(ErrorKind::Usage, "name one action")),
+    }
+}
+
 /// Calls `work` with a resolver that tells `output` what it builds.
 pub(crate) fn with_resolver<T>(
     profile: Profile,

@@ -24,7 +24,7 @@ pub fn lost_threads() -> usize {
     LOST.load(Ordering::Relaxed)
 }
 
-pub(super) fn count_lost_thread() {
+pub(crate) fn count_lost_thread() {
     LOST.fetch_add(1, Ordering::Relaxed);
 }
 
@@ -84,10 +84,10 @@ impl LocalRun {
 }
 
 /// Notes that an action is running, for as long as this lives.
-struct InFlight;
+pub(crate) struct InFlight;
 
 impl InFlight {
-    fn begin(plugin: &str, action: &str) -> Self {
+    pub(crate) fn begin(plugin: &str, action: &str) -> Self {
         flight::begin(plugin, action);
         Self
     }

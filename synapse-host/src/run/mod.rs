@@ -31,6 +31,7 @@ mod stream;
 pub use flight::Flight;
 pub use handle::{Cancel, Ended, Run, execute, run_plugin, run_plugin_blocking, validate};
 pub use local::lost_threads;
+pub(crate) use local::{InFlight, count_lost_thread};
 pub(crate) use outcome::milliseconds;
 pub use outcome::{Metrics, Outcome};
 pub use request::{Mode, Resources, RunRequest};

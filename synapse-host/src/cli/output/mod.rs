@@ -12,6 +12,7 @@ mod live;
 mod look;
 mod plain;
 mod result_text;
+mod rows;
 mod screen;
 mod sink;
 mod step;
@@ -36,6 +37,7 @@ pub(crate) use figures::duration;
 use live::Live;
 use look::{DIM, GOOD, Look};
 use plain::Plain;
+pub(crate) use rows::RowsShown;
 use sink::Sink;
 pub(crate) use table::table;
 

@@ -1,0 +1,55 @@
+//! Where rows run.
+
+use std::sync::Arc;
+
+use synapse_sdk::errors::Result;
+use synapse_sdk::{ErrorKind, PluginError};
+
+use super::claim::Claim;
+use super::flow::Flow;
+use super::local;
+use super::request::MapRequest;
+use super::watch::Watch;
+use crate::plugin::Plugin;
+use crate::run::Mode;
+
+/// Runs rows, for one thread of a map.
+pub(super) trait RowRunner {
+    /// Takes rows from the claim until it gives no more, and ends each of
+    /// those, in their order. Several may be under way at once.
+    fn run(&mut self, claim: &mut Claim<'_>) -> After;
+}
+
+/// What becomes of the thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// It takes the next rows.
+    GoOn,
+    /// It was given up, and its claim is not its own any more.
+    GivenUp,
+}
+
+/// Makes the runner of each thread, on that thread.
+pub(super) type MakeRunner = dyn Fn(&Arc<Watch>) -> Box<dyn RowRunner> + Send + Sync;
+
+/// What runs the rows of a request. This is the one place where that is
+/// decided; what has to be done once for all rows is done here.
+///
+/// # Errors
+/// As [`check_available`]; the action is not there, or its setup fails.
+pub(super) fn choose(plugin: &Plugin, request: &MapRequest, flow: &Arc<Flow>) -> Result<Box<MakeRunner>> {
+    check_available(request.run.mode)?;
+    local::prepare(plugin, request, flow)
+}
+
+/// Whether this version can map in that mode.
+///
+/// # Errors
+/// [`Usage`](ErrorKind::Usage), naming the mode.
+pub(crate) fn check_available(mode: Mode) -> Result<()> {
+    if mode == Mode::Local {
+        return Ok(());
+    }
+    let message = format!("mode `{mode}` is not available in this version of synapse");
+    Err(PluginError::new(ErrorKind::Usage, message).hint("rows run in this process: use mode `local`"))
+}
