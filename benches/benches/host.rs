@@ -10,7 +10,7 @@ use synapse_benches::{measured, measured_folder, workspace};
 use synapse_host::author::{self, BuildRequest, Profile};
 use synapse_host::config;
 use synapse_host::home::Home;
-use synapse_host::record::{Recorder, RunEnd, RunStart};
+use synapse_host::record::{Recorder, RunEnd, RunStart, sha256_of};
 use synapse_sdk::events::{Event, now};
 use synapse_sdk::{Env, Level};
 
@@ -43,6 +43,8 @@ fn is_a_folder_fresh(bencher: Bencher) {
 mod record {
     use super::*;
 
+    const REQUEST: &str = r#"{"plugin":{"path":"/plugins/greet"},"action":"greet","mode":"local","resources":{},"grace":{"secs":5,"nanos":0},"profile":"dev","strict_result":false}"#;
+
     fn line(folder: &Path, name: &str) -> fs::File {
         fs::create_dir(folder).expect("a folder");
         fs::File::create(folder.join(name)).expect("a file")
@@ -61,6 +63,16 @@ mod record {
         });
     }
 
+    /// What telling the library's digest costs once it is remembered.
+    #[divan::bench]
+    fn remembered_digest(bencher: Bencher) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (home, plugin) = (Home::at(folder.path()), measured());
+        let library = &plugin.image().path;
+        sha256_of(&home, library).expect("a digest");
+        bencher.bench_local(|| sha256_of(&home, black_box(library)));
+    }
+
     #[divan::bench]
     fn whole_run(bencher: Bencher) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -72,7 +84,10 @@ mod record {
                 version: "0.1.0",
                 action: "greet",
                 mode: "local",
-                target: "examples/greet",
+                target: "/plugins/greet",
+                library: Some(Path::new("/plugins/greet/target/release/libgreet.so")),
+                sha256: Some("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+                request: Some(REQUEST),
                 started: now(),
                 env: &Env::new(),
                 params: "{\"name\":\"Ada\"}",

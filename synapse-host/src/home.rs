@@ -46,6 +46,11 @@ impl Home {
         self.0.join("builds")
     }
 
+    /// Digests of libraries, so that a library is hashed once.
+    pub fn digests(&self) -> PathBuf {
+        self.0.join("digests")
+    }
+
     /// Installed plugins.
     pub fn plugins(&self) -> PathBuf {
         self.0.join("plugins")
@@ -100,7 +105,7 @@ mod tests {
     fn naming_folders_makes_none() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path().join("home"));
-        for path in [home.runs(), home.builds(), home.plugins(), home.state("job")] {
+        for path in [home.runs(), home.builds(), home.digests(), home.plugins(), home.state("job")] {
             assert!(path.starts_with(home.path()) && path != home.path());
         }
         assert!(!home.path().exists());

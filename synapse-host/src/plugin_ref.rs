@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use synapse_sdk::errors::{NotFoundError, Result};
 use synapse_sdk::suggest::nearest;
@@ -19,7 +20,8 @@ use crate::inspect::inspect;
 use crate::plugin::{Plugin, read_config};
 
 /// How a plugin is named.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum PluginRef {
     /// A folder with a `config.yaml`, or a library file.
     Path(PathBuf),

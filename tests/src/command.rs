@@ -104,6 +104,23 @@ impl Invocation {
         self
     }
 
+    /// Runs it by way of a shell script, in which it is `"$@"`.
+    #[must_use]
+    pub fn through(self, script: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
+        Self { command, stdin: self.stdin }
+    }
+
     /// Gives it `text` to read.
     #[must_use]
     pub fn stdin(mut self, text: &str) -> Self {

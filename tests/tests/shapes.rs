@@ -24,6 +24,8 @@ fn runs_with_and_without_a_record() {
     fits(&synapse.act("greet", "greet --json -P name=Ada --no-record").run().code(0).document(), "run");
     fits(&synapse.act("misbehave", "events --json").run().code(0).document(), "run");
     fits(&synapse.call("run list --json").run().code(0).document(), "run-list");
+    fits(&synapse.call("run show last --json").run().code(0).document(), "run-show");
+    fits(&synapse.call("run rerun last --json").run().code(0).document(), "run");
 }
 
 #[test]
@@ -44,6 +46,7 @@ fn errors_of_every_kind_a_user_meets() {
         fits(&serde_json::json!({ "error": error }), "error");
     }
     fits(&synapse.call("run list --json").run().code(0).document(), "run-list");
+    fits(&synapse.call("run show last --json").run().code(0).document(), "run-show");
 }
 
 #[test]

@@ -23,12 +23,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 pub use failure::BuildFailure;
 
 /// The cargo profile a plugin is built in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// `dev`: quick to rebuild.
+    #[default]
     Dev,
     /// `release`: what a bundle holds.
     Release,

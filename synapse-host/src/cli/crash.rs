@@ -22,7 +22,8 @@ const SIGNALS: [(i32, &str); 5] = [
 
 static JSON: AtomicBool = AtomicBool::new(false);
 static RECORD: AtomicI32 = AtomicI32::new(-1);
-static HANDLING: AtomicBool = AtomicBool::new(false);
+/// The thread that tells of its end; 0 for none.
+static TELLING: AtomicI32 = AtomicI32::new(0);
 static LEAVING: AtomicBool = AtomicBool::new(false);
 
 /// From now on a crash in an action is told, in JSON if asked, before the
@@ -68,19 +69,66 @@ fn is_stack_overflow(info: *const libc::siginfo_t, context: *const c_void) -> bo
 }
 
 extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
-    if HANDLING.swap(true, Ordering::AcqRel) {
-        // A second fault while the first is being told: another thread's is
-        // left waiting, our own ends the process at once.
-        pause_milliseconds(200);
-        exit_now(128 + signal);
+    match begin_telling() {
+        Ok(()) => {}
+        // Our own second fault ends the process without a word; another
+        // thread's waits for the first to be told.
+        Err(Teller::Own) => exit_now(128 + signal),
+        Err(Teller::Other) => {
+            pause_milliseconds(LONGEST + 200);
+            exit_now(128 + signal);
+        }
     }
     let named = SIGNALS.iter().find(|(number, _)| *number == signal).map_or("signal", |(_, name)| name);
     let overflow = signal == libc::SIGSEGV && is_stack_overflow(info, context);
     let name = if overflow { "stack overflow" } else { named };
-    // The thread that shows events is another one: let it show the last.
-    pause_milliseconds(100);
+    let_events_be_told();
     tell(name, Some(signal));
     exit_now(128 + signal);
+}
+
+/// Milliseconds in which something has to be recorded for more to be waited for.
+const PATIENCE: i64 = 1000;
+/// Milliseconds that are waited in all.
+const LONGEST: i64 = 10_000;
+
+/// The thread that records and shows events is another one, and takes them in
+/// turns. One turn may be under way. The second takes all that was reported
+/// before the crash and records it; the third comes when that has been shown.
+/// So nothing is lost as long as that thread gets on.
+fn let_events_be_told() {
+    const LOOK: i64 = 5;
+    if Flight::now().is_none() {
+        return;
+    }
+    let (turns, mut recorded) = (Flight::turns(), Flight::recorded());
+    let (mut waited, mut waited_in_vain) = (0, 0);
+    while Flight::turns() < turns + 3 && waited < LONGEST && waited_in_vain < PATIENCE {
+        pause_milliseconds(LOOK);
+        waited += LOOK;
+        waited_in_vain += LOOK;
+        if Flight::recorded() != recorded {
+            recorded = Flight::recorded();
+            waited_in_vain = 0;
+        }
+    }
+}
+
+/// Who tells already.
+enum Teller {
+    Own,
+    Other,
+}
+
+/// One thread tells how the process ends, once.
+fn begin_telling() -> Result<(), Teller> {
+    // SAFETY: takes nothing and cannot fail.
+    let this = unsafe { libc::gettid() };
+    match TELLING.compare_exchange(0, this, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => Ok(()),
+        Err(teller) if teller == this => Err(Teller::Own),
+        Err(_) => Err(Teller::Other),
+    }
 }
 
 /// Held by the command: once it is dropped the process ends by the command's own
@@ -95,8 +143,8 @@ impl Drop for Leave {
 
 /// `exit` called by a plugin: its code would pass for the command's own.
 extern "C" fn on_exit() {
-    if !LEAVING.load(Ordering::Acquire) && !HANDLING.swap(true, Ordering::AcqRel) {
-        pause_milliseconds(100);
+    if !LEAVING.load(Ordering::Acquire) && begin_telling().is_ok() {
+        let_events_be_told();
         tell("a call of exit", None);
         exit_now(1);
     }

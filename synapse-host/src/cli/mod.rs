@@ -61,7 +61,7 @@ enum Command {
     /// Run, build and inspect plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
-    /// Look at what was run
+    /// Look at what was run, and run it again
     #[command(subcommand)]
     Run(records::RunCommand),
 }
@@ -97,7 +97,10 @@ fn run() -> ExitCode {
         Command::Plugin(PluginCommand::Map(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Inspect(args)) => args.execute(&cli.common, &mut output),
-        Command::Run(command) => command.execute(&cli.common, &mut output),
+        Command::Run(command) => match command.execute(&cli.common, &mut output) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

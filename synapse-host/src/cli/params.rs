@@ -21,12 +21,30 @@ pub(crate) struct ParamsArgs {
     /// One param; the action's schema says whether it is a number, a text, a list …
     #[arg(short = 'P', value_name = "KEY=VALUE")]
     param: Vec<String>,
+    /// Params of an earlier run, as JSON.
+    #[arg(skip)]
+    earlier: Option<String>,
 }
 
 impl ParamsArgs {
     /// Whether standard input holds params.
     pub(crate) fn takes_stdin(&self) -> bool {
         self.params_file.as_deref() == Some("-")
+    }
+
+    /// The same params, over those of an earlier run. What they come from stays
+    /// what it is when the working folder changes.
+    pub(crate) fn over(self, earlier: String) -> Self {
+        let file = self.params_file.map(|file| match std::path::absolute(&file) {
+            Ok(path) if file != "-" => path.to_string_lossy().into_owned(),
+            _ => file,
+        });
+        Self { params_file: file, earlier: Some(earlier), ..self }
+    }
+
+    /// Whether no params are given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.params.is_none() && self.params_file.is_none() && self.param.is_empty()
     }
 
     /// All params as one JSON text. `schema` is asked only for `-P`.
@@ -36,22 +54,21 @@ impl ParamsArgs {
     /// [`NotFound`](ErrorKind::NotFound) for a file that is not there.
     pub(crate) fn read(&self, schema: impl FnOnce() -> Result<Value>) -> Result<String> {
         let file = self.params_file.as_deref().map(read_file).transpose()?;
-        if self.param.is_empty() && (file.is_none() || self.params.is_none()) {
-            let (text, from) = match (&self.params, &file) {
-                (Some(text), _) => (text.as_str(), "--params"),
-                (None, Some(text)) => (text.as_str(), "--params-file"),
-                (None, None) => return Ok("{}".to_owned()),
-            };
+        let given = [
+            (self.earlier.as_deref(), "what the run was given"),
+            (file.as_deref(), "--params-file"),
+            (self.params.as_deref(), "--params"),
+        ];
+        let given: Vec<_> = given.into_iter().filter_map(|(text, from)| Some((text?, from))).collect();
+        match given[..] {
+            [] if self.param.is_empty() => return Ok("{}".to_owned()),
             // Passed on as it was written: numbers keep all their digits.
-            parse(text, from)?;
-            return Ok(text.to_owned());
+            [(text, from)] if self.param.is_empty() => return parse(text, from).map(|()| text.to_owned()),
+            _ => {}
         }
         let mut all = Map::new();
-        let given = [(file.as_deref(), "--params-file"), (self.params.as_deref(), "--params")];
         for (text, from) in given {
-            if let Some(text) = text {
-                all.extend(object(text, from)?);
-            }
+            all.extend(object(text, from)?);
         }
         if !self.param.is_empty() {
             let schema = schema()?;
@@ -243,8 +260,8 @@ mod tests {
         });
         let args = ParamsArgs {
             params: params.map(str::to_owned),
-            params_file: None,
             param: pairs.iter().map(|pair| (*pair).to_owned()).collect(),
+            ..Default::default()
         };
         Ok(serde_json::from_str(&args.read(|| Ok(schema))?).unwrap())
     }
@@ -272,6 +289,21 @@ mod tests {
     fn single_params_go_before_the_json() {
         let params = r#"{"epochs": 1, "name": "a"}"#;
         assert_eq!(read(Some(params), &["epochs=2"]).unwrap(), json!({"epochs": 2, "name": "a"}));
+    }
+
+    #[test]
+    fn params_go_before_those_of_an_earlier_run() {
+        let schema = json!({ "properties": { "epochs": { "type": "integer" } } });
+        let again = |params: Option<&str>, pair: Option<&str>| {
+            let (params, param) = (params.map(str::to_owned), pair.map(str::to_owned).into_iter().collect());
+            let args = ParamsArgs { params, param, ..Default::default() };
+            args.over(r#"{"epochs": 1, "id": 18446744073709551615}"#.to_owned())
+                .read(|| Ok(schema.clone()))
+                .unwrap()
+        };
+        assert_eq!(again(None, None), r#"{"epochs": 1, "id": 18446744073709551615}"#);
+        assert_eq!(again(None, Some("epochs=2")), r#"{"epochs":2,"id":18446744073709551615}"#);
+        assert_eq!(again(Some(r#"{"id": 3}"#), Some("epochs=2")), r#"{"epochs":2,"id":3}"#);
     }
 
     #[test]

@@ -15,10 +15,11 @@ use synapse_sdk::{Env, ErrorKind, PluginError};
 
 use super::output::Output;
 use super::params::ParamsArgs;
-use super::target::{TargetArgs, target_and_action};
+use super::target::{TargetArgs, target_and_action, with_resolver};
 use super::{Common, crash};
 use crate::plugin::Plugin;
-use crate::run::{Mode, Outcome, Resources, Run, RunRequest, milliseconds, validate};
+use crate::plugin_ref::PluginRef;
+use crate::run::{Cancel, Mode, Outcome, Resources, Run, RunRequest, milliseconds, validate};
 use crate::stdout;
 
 /// Run an action of a plugin.
@@ -95,39 +96,20 @@ Examples:
 
 impl RunArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
-        let mode = if self.isolated { Mode::Isolated } else { self.mode };
-        mode.check_available()?;
         let (target, action) = target_and_action(&self.names, "run")?;
-        let env = self.env()?;
-        // Standard output is for the result: what the plugin prints goes elsewhere.
-        let answer = stdout::set_aside()?;
-        crash::watch(common.json);
-        let plugin = self.target.resolve(target, common, output)?;
-        let mode = isolated_if_it_must(mode, &plugin, output);
-        if mode == Mode::Local {
-            plugin.image().plugin()?;
-        }
-        if common.verbose {
-            output.note(&format!("loaded {}", plugin.image().path.display()));
-        }
-        let registered = plugin.registered_name(&action)?;
-        if plugin.config().action(&action).is_none() {
-            output.note(&format!(
-                "warning: `{action}` has no entry in config.yaml; it runs under its own name"
-            ));
-        }
-        let schema = || params_schema(&plugin, registered);
-        let params = self.params.read(schema)?;
-        if mode == Mode::Local {
-            self.warn_of_resources(output);
-            export(&env, &plugin);
-        }
-        let mut request = RunRequest::new(plugin.image().path.clone(), &action)
-            .params_json(params)
-            .mode(mode)
-            .env(env)
+        let request = self.request(self.target.plugin_ref(target)?, action)?;
+        let wanted = Wanted { request, params: self.params, dry_run: self.dry_run };
+        carry_out(wanted, common, output, |_, _| ())
+    }
+
+    /// All that is asked for but the params, which need the plugin.
+    fn request(&self, plugin: PluginRef, action: String) -> Result<RunRequest> {
+        let mut request = RunRequest::new(plugin, action)
+            .mode(if self.isolated { Mode::Isolated } else { self.mode })
+            .env(self.env()?)
             .grace(self.grace)
             .resources(self.resources())
+            .profile(self.target.profile())
             .strict_result(self.strict_result)
             .record(!self.no_record);
         if let Some(timeout) = self.timeout {
@@ -139,15 +121,10 @@ impl RunArgs {
         if let Some(path) = &self.checkpoint {
             request = request.checkpoint(checkpoint(path)?);
         }
-        if self.dry_run {
-            validate(&plugin, &request)?;
-            stdout::put_back(&answer)?;
-            return show_params(&plugin, registered, &request, output);
+        if let Some(config) = self.target.config() {
+            request = request.config(config);
         }
-        let signals = Signals::install()?;
-        let outcome = watch_run(Run::start(&plugin, &request)?, &signals, output)?;
-        stdout::put_back(&answer)?;
-        output.result(&document(&outcome, &plugin, &action, mode)?)
+        Ok(request)
     }
 
     fn env(&self) -> Result<Env> {
@@ -165,13 +142,68 @@ impl RunArgs {
     fn resources(&self) -> Resources {
         Resources { cpus: self.cpus, gpus: self.gpus, memory: self.memory, open_files: self.open_files }
     }
+}
 
-    fn warn_of_resources(&self, output: &mut Output) {
-        if self.resources() != Resources::default() {
-            output.note(
-                "--cpus, --gpus, --memory and --open-files have no effect on a run in this process; add --isolated",
-            );
-        }
+/// What a command asks for.
+pub(super) struct Wanted {
+    /// All but the params.
+    pub(super) request: RunRequest,
+    pub(super) params: ParamsArgs,
+    /// Checks and shows the params only.
+    pub(super) dry_run: bool,
+}
+
+/// Finds the plugin, builds it if it has to be, runs the action and prints what
+/// it gives. `loaded` is told the plugin before anything of it is run.
+pub(super) fn carry_out(
+    wanted: Wanted,
+    common: &Common,
+    output: &mut Output,
+    loaded: impl FnOnce(&Plugin, &mut Output),
+) -> Result<()> {
+    let Wanted { request, params, dry_run } = wanted;
+    request.mode.check_available()?;
+    // Standard output is for the result: what the plugin prints goes elsewhere.
+    let answer = stdout::set_aside()?;
+    crash::watch(common.json);
+    let plugin = with_resolver(request.profile.clone(), common, output, |resolver| {
+        resolver.resolve(&request.plugin, request.config.as_deref())
+    })?;
+    let mode = isolated_if_it_must(request.mode, &plugin, output);
+    let request = request.mode(mode);
+    loaded(&plugin, output);
+    if mode == Mode::Local {
+        plugin.image().plugin()?;
+    }
+    if common.verbose {
+        output.note(&format!("loaded {}", plugin.image().path.display()));
+    }
+    let action = request.action.clone();
+    let registered = plugin.registered_name(&action)?;
+    if plugin.config().action(&action).is_none() {
+        output.note(&format!("warning: `{action}` has no entry in config.yaml; it runs under its own name"));
+    }
+    let request = request.params_json(params.read(|| params_schema(&plugin, registered))?);
+    if request.mode == Mode::Local {
+        warn_of_resources(request.resources, output);
+        export(&request.env, &plugin);
+    }
+    if dry_run {
+        validate(&plugin, &request)?;
+        stdout::put_back(&answer)?;
+        return show_params(&plugin, registered, &request, output);
+    }
+    let signals = Signals::install()?;
+    let outcome = watch_run(Run::start(&plugin, &request)?, &signals, output)?;
+    stdout::put_back(&answer)?;
+    output.result(&document(&outcome, &plugin, &action, request.mode)?)
+}
+
+fn warn_of_resources(resources: Resources, output: &mut Output) {
+    if resources != Resources::default() {
+        output.note(
+            "--cpus, --gpus, --memory and --open-files have no effect on a run in this process; add --isolated",
+        );
     }
 }
 
@@ -250,20 +282,25 @@ fn watch_run(mut run: Run, signals: &Signals, output: &mut Output) -> Result<Out
         }
         if signals.count() > 0 && !told {
             told = true;
-            canceller.cancel();
+            signals.cancel(&canceller);
             output.note("stopping; once more ends it at once");
         }
         if signals.count() > 1 {
             break;
         }
     }
-    let ended = if signals.count() > 1 { run.abandon() } else { run.wait() };
+    let ended = if signals.count() > 1 {
+        signals.cancel(&canceller);
+        run.abandon()
+    } else {
+        run.wait()
+    };
     crash::note_record(None);
     output.finish_events(ended.result.is_ok());
     for note in &ended.notes {
         output.note(note);
     }
-    ended.result.map_err(|error| signals.explain(error))
+    ended.result
 }
 
 /// The document that a run prints.
@@ -303,12 +340,20 @@ impl Signals {
         self.interrupts.load(Ordering::Relaxed) + self.terminations.load(Ordering::Relaxed)
     }
 
-    /// A run that was ended by SIGTERM ends with the code for that.
+    /// The error of work that was cancelled: after SIGTERM with the code for that.
     pub(super) fn explain(&self, error: PluginError) -> PluginError {
         let terminated = self.terminations.load(Ordering::Relaxed) > 0;
         match error.kind() {
             ErrorKind::Cancelled if terminated => error.details(json!({ "signal": libc::SIGTERM })),
             _ => error,
+        }
+    }
+
+    /// A run that is ended by SIGTERM ends with the code for that.
+    fn cancel(&self, run: &Cancel) {
+        match self.terminations.load(Ordering::Relaxed) {
+            0 => run.cancel(),
+            _ => run.cancel_for_signal(libc::SIGTERM),
         }
     }
 }

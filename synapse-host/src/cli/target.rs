@@ -79,7 +79,8 @@ impl TargetArgs {
         if self.release { Profile::Release } else { Profile::Dev }
     }
 
-    fn plugin_ref(&self, positional: Option<&str>) -> Result<PluginRef> {
+    /// How the plugin is named.
+    pub(crate) fn plugin_ref(&self, positional: Option<&str>) -> Result<PluginRef> {
         match (positional, &self.plugin, &self.path) {
             (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
                 Err(PluginError::new(ErrorKind::Usage, "the plugin is named twice")

@@ -12,6 +12,7 @@ use super::Status;
 /// How the lines begin that are no events; events begin with `{"event":`.
 pub(super) const START: &[u8] = br#"{"type":"start","#;
 pub(super) const GAP: &[u8] = br#"{"type":"gap","#;
+pub(super) const TAIL: &[u8] = br#"{"type":"tail","#;
 pub(super) const END: &[u8] = br#"{"type":"end","#;
 
 /// The first line. What may be long comes last.
@@ -31,12 +32,18 @@ pub(super) struct Start<'a> {
     #[serde(borrow)]
     pub(super) started: Cow<'a, str>,
     pub(super) pid: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) pid_start: Option<u64>,
     #[serde(borrow, default)]
     pub(super) synapse: Cow<'a, str>,
     #[serde(borrow, default)]
     pub(super) target: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) library: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) sha256: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) folder: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) request: Option<&'a RawValue>,
     #[serde(default)]
     pub(super) env: Cow<'a, Env>,
     /// Parts that were too long for the line: each lies in a file of its name.
@@ -54,7 +61,15 @@ pub(super) struct GapLine {
     pub(super) bytes: u64,
 }
 
-/// The last line.
+/// The first line of a file of the tail: what came between the head and it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "tail")]
+pub(super) struct TailLine {
+    pub(super) dropped: u64,
+    pub(super) bytes: u64,
+}
+
+/// The last line; the second, where the disk takes no more.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "type", rename = "end")]
 pub(super) struct End<'a> {
@@ -63,8 +78,9 @@ pub(super) struct End<'a> {
     pub(super) ended: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ms: Option<f64>,
-    #[serde(default)]
-    pub(super) dropped: u64,
+    /// What kept the rest from being written.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) incomplete: Option<Cow<'a, str>>,
     /// As in the first line.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     pub(super) beside: Vec<Cow<'a, str>>,

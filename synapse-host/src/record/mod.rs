@@ -3,40 +3,61 @@
 //!
 //! ```text
 //! $SYNAPSE_HOME/runs/20260131-120000-k3f9q/run.jsonl
-//!   {"type":"start","id":…,"plugin":…,"pid":…,"params":…}
-//!   {"event":"message",…}                   one line an event
-//!   {"type":"gap","dropped":12,"bytes":3456}   where lines were left out
+//!   {"type":"start","id":…,"plugin":…,"sha256":…,"request":…,"params":…}
+//!   {"event":"message",…}                      one line an event
+//!   {"type":"gap","dropped":12,"bytes":3456}   where lines could not be written
 //!   {"event":"message",…}
 //!   {"type":"end","status":"succeeded","ms":1.25,"result":…}
 //! ```
 //!
 //! Params, results and the like above 1 MiB lie beside it, as `params.json`,
-//! `result.json` and so on. A record that cannot be written never disturbs the
-//! run, and one that is damaged is still listed and shown as far as it goes.
+//! `result.json` and so on. Of more than 4 MiB of events the last 1 to 2 MiB lie
+//! beside it too, in `tail-1.jsonl` and so on, and what came between is counted.
+//!
+//! As long as a run goes on its process holds a lock on the file, which nobody
+//! has to give back: a run without an end whose file is not locked has crashed.
+//! That holds for every process and machine that shares the home, as far as the
+//! file system has locks; a child that a plugin forked and left behind holds the
+//! lock as well.
+//!
+//! A record that cannot be written never disturbs the run, and one that is
+//! damaged is still listed and shown as far as it goes. Where a disk is full
+//! the end of the run goes into blanks behind the first line, which are there
+//! for that; a file system that never writes in place may not allow it.
 
+mod digest;
+mod event;
+mod find;
+mod follow;
+mod full;
 mod id;
 mod line;
-mod process;
+mod lines;
 mod prune;
-mod reader;
+mod summary;
 mod tail;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 use synapse_sdk::errors::ErrorKind;
 use synapse_sdk::words::words;
 use synapse_sdk::{Env, PluginError};
 
+pub use digest::sha256_of;
+pub use follow::{Follower, Seen, follow};
+pub use full::{FullRun, Gap, load};
 pub use prune::{keep_from_env, prune};
-pub use reader::{FullRun, Gap, RunSummary, list, load};
+pub use summary::{RunSummary, list, list_where};
 pub use writer::Recorder;
 
 words! {
     /// How a run stands.
     Status {
-        /// Its process is there and has not written an end.
+        /// Its process holds the lock on its record and has not written an end.
         Running = "running",
         /// It gave a result.
         Succeeded = "succeeded",
@@ -78,6 +99,12 @@ pub struct RunStart<'a> {
     pub mode: &'a str,
     /// Path or code under which the plugin was asked for.
     pub target: &'a str,
+    /// The library that runs.
+    pub library: Option<&'a Path>,
+    /// The library's digest; [`sha256_of`] gives it.
+    pub sha256: Option<&'a str>,
+    /// All else that was asked for, as JSON text, to run it again.
+    pub request: Option<&'a str>,
     /// Nanoseconds since 1970-01-01 UTC.
     pub started: u64,
     /// Variables given for this call; never those of the process.

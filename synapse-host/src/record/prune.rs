@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::reader::summary;
+use super::summary::summary;
 use super::{Status, id};
 use crate::home::Home;
 

@@ -1,84 +1,92 @@
-//! The last lines of a long output, bounded in bytes.
+//! The last events of a long output, in two files that take turns.
+//!
+//! Once the head of a record is full its events go to `tail-1.jsonl`; when that
+//! is full to `tail-2.jsonl`, and so on, and of these only the last two stay.
+//! So the newest events are on disk at any moment, whatever ends the process.
 
 use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
-/// The newest lines that together stay below a number of bytes, and a count of
-/// those that had to go.
+use super::line::{self, TailLine};
+use super::lines::{Count, Lines};
+
+/// Bytes of each of the two files, but for a line that is longer by itself.
+pub(super) const TAIL_LIMIT: u64 = 1 << 20;
+const FILES: usize = 2;
+
+/// The last events of a long output.
 #[derive(Debug)]
 pub(super) struct Tail {
-    bytes: VecDeque<u8>,
-    lengths: VecDeque<usize>,
-    limit: usize,
-    /// Lines that had to go.
-    pub(super) dropped: u64,
-    /// Bytes of the lines that had to go.
-    pub(super) dropped_bytes: u64,
+    folder: PathBuf,
+    /// Oldest first.
+    files: VecDeque<Lines>,
+    /// Of the newest file.
+    number: u64,
+    /// What came between the head and the files that are there.
+    dropped: Count,
 }
 
 impl Tail {
-    /// A tail of at most `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
-        Self { bytes: VecDeque::new(), lengths: VecDeque::new(), limit, dropped: 0, dropped_bytes: 0 }
+    pub(super) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), files: VecDeque::new(), number: 0, dropped: Count::default() }
     }
 
-    /// Whether nothing was ever added.
-    pub(super) fn is_untouched(&self) -> bool {
-        self.lengths.is_empty() && self.dropped == 0
-    }
-
-    /// Adds `line`, and lets the oldest go that no longer fit.
-    pub(super) fn push(&mut self, line: &[u8]) {
-        self.bytes.extend(line);
-        self.lengths.push_back(line.len());
-        while self.bytes.len() > self.limit {
-            let Some(length) = self.lengths.pop_front() else { return };
-            self.bytes.drain(..length);
-            self.dropped += 1;
-            self.dropped_bytes += length as u64;
+    /// Appends `lines`, and lets the oldest go that no longer fit.
+    ///
+    /// # Errors
+    /// Not all could be written. The others are counted as missing.
+    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        let fits = |file: &Lines| file.length() + lines.len() as u64 <= TAIL_LIMIT;
+        if !self.files.back().is_some_and(fits)
+            && let Err(error) = self.begin_file()
+        {
+            let missing = self.files.back_mut().map_or(&mut self.dropped, |file| &mut file.missing);
+            *missing += Count::of(lines);
+            return Err(error);
         }
+        self.files.back_mut().map_or(Ok(()), |file| file.append(lines))
     }
 
-    /// Counts lines that were lost before they came here.
-    pub(super) fn count_lost(&mut self, lines: &[u8]) {
-        self.dropped += lines.iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.dropped_bytes += lines.len() as u64;
-    }
-
-    /// Appends the lines that are left to `out`.
-    pub(super) fn append_to(&self, out: &mut Vec<u8>) {
-        let (front, back) = self.bytes.as_slices();
-        out.extend_from_slice(front);
-        out.extend_from_slice(back);
+    fn begin_file(&mut self) -> io::Result<()> {
+        // First, so that a full disk has room for what is newer.
+        if self.files.len() == FILES
+            && let Some(oldest) = self.files.pop_front()
+        {
+            self.dropped += oldest.held();
+            fs::remove_file(path(&self.folder, self.number + 1 - FILES as u64))?;
+        }
+        let file = path(&self.folder, self.number + 1);
+        let mut lines = Lines::create(&file)?;
+        let mut before = self.dropped;
+        self.files.iter().for_each(|file| before += file.held());
+        let mut first = Vec::new();
+        line::push(&mut first, &TailLine { dropped: before.lines, bytes: before.bytes });
+        if let Err(error) = lines.write(&first).1 {
+            // A file without a first line would not be understood.
+            let _ = fs::remove_file(&file);
+            return Err(error);
+        }
+        if let Some(last) = self.files.back_mut() {
+            lines.missing = std::mem::take(&mut last.missing);
+        }
+        self.number += 1;
+        self.files.push_back(lines);
+        Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The file of the tail with this number.
+pub(super) fn path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("tail-{number}.jsonl"))
+}
 
-    fn kept(tail: &Tail) -> String {
-        let mut out = Vec::new();
-        tail.append_to(&mut out);
-        String::from_utf8_lossy(&out).into_owned()
-    }
-
-    #[test]
-    fn the_newest_lines_stay_whole_and_in_order() {
-        let mut tail = Tail::new(10);
-        for line in ["one\n", "two\n", "three\n"] {
-            tail.push(line.as_bytes());
-        }
-        assert_eq!(kept(&tail), "two\nthree\n");
-        assert_eq!((tail.dropped, tail.dropped_bytes), (1, 4));
-    }
-
-    #[test]
-    fn a_line_above_the_limit_goes_and_is_counted() {
-        let mut tail = Tail::new(4);
-        assert!(tail.is_untouched());
-        tail.push(b"too long\n");
-        assert_eq!(kept(&tail), "");
-        assert_eq!((tail.dropped, tail.dropped_bytes), (1, 9));
-        assert!(!tail.is_untouched());
-    }
+/// The numbers of the tail's files that are there, oldest first.
+pub(super) fn numbers(folder: &Path) -> Vec<u64> {
+    let number = |name: &str| name.strip_prefix("tail-")?.strip_suffix(".jsonl")?.parse().ok();
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut numbers: Vec<u64> = entries.filter_map(|entry| number(entry.file_name().to_str()?)).collect();
+    numbers.sort_unstable();
+    numbers
 }

@@ -1,7 +1,7 @@
 //! What this process is doing, kept where a signal handler can read it: no
 //! locks, no allocation. A reader may see a name half replaced by the next.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 const ROOM: usize = 96;
 
@@ -53,6 +53,8 @@ static ACTION: Note = Note::empty();
 static STEP: Note = Note::empty();
 static PERCENT: AtomicU32 = AtomicU32::new(0);
 static RUNNING: AtomicU32 = AtomicU32::new(0);
+static RECORDED: AtomicU64 = AtomicU64::new(0);
+static TURNS: AtomicU64 = AtomicU64::new(0);
 
 pub(super) fn begin(plugin: &str, action: &str) {
     PLUGIN.set(plugin);
@@ -68,6 +70,16 @@ pub(super) fn end() {
 pub(super) fn progress(step: &str, percent: f64) {
     STEP.set(step);
     PERCENT.store(percent as u32, Ordering::Relaxed);
+}
+
+/// Some events of a run have been recorded.
+pub(super) fn recorded() {
+    RECORDED.fetch_add(1, Ordering::Release);
+}
+
+/// All events that were there when they were taken have been recorded.
+pub(super) fn end_of_turn() {
+    TURNS.fetch_add(1, Ordering::Release);
 }
 
 /// What was going on, as bytes of UTF-8.
@@ -91,6 +103,18 @@ impl Flight {
             flight.lengths[index] = note.read(&mut flight.texts[index]);
         }
         Some(flight)
+    }
+
+    /// A number that grows while events are being recorded. Safe to call from a
+    /// signal handler.
+    pub fn recorded() -> u64 {
+        RECORDED.load(Ordering::Acquire)
+    }
+
+    /// How often all events that were there have been taken and recorded. Safe
+    /// to call from a signal handler.
+    pub fn turns() -> u64 {
+        TURNS.load(Ordering::Acquire)
     }
 
     /// The plugin's code.

@@ -2,16 +2,18 @@
 
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use synapse_sdk::errors::{Result, TimedOut};
 use synapse_sdk::events::{Event, now};
 use synapse_sdk::{ErrorKind, PluginError};
 
+use super::flight;
 use super::isolated::{IsolatedRun, Stopper};
 use super::local::{LocalRun, count_lost_thread};
 use super::outcome::{Outcome, milliseconds};
@@ -20,7 +22,7 @@ use super::stream::Stream;
 use crate::home::Home;
 use crate::plugin::Plugin;
 use crate::plugin_ref::Resolver;
-use crate::record::{Recorder, RunEnd, RunStart};
+use crate::record::{Recorder, RunEnd, RunStart, sha256_of};
 
 /// Starts a run on a thread of its own, named after plugin and action.
 ///
@@ -82,12 +84,20 @@ pub fn validate(plugin: &Plugin, request: &RunRequest) -> Result<()> {
 /// The record that was asked for, or why there is none.
 fn recorder(plugin: &Plugin, request: &RunRequest, started: u64) -> Result<Option<Recorder>, String> {
     let Some(home) = Home::from_env().filter(|_| request.record) else { return Ok(None) };
+    let asked = request.clone().absolute();
+    // Both are for later runs: one that can do without is not stopped.
+    let asked_text = serde_json::to_string(&asked).ok();
+    let library = std::path::absolute(&plugin.image().path).ok();
+    let sha256 = library.as_deref().and_then(|library| sha256_of(&home, library).ok());
     let start = RunStart {
         plugin: &plugin.config().code,
         version: &plugin.config().version,
         action: &request.action,
         mode: request.mode.as_str(),
-        target: &request.plugin.to_string(),
+        target: &asked.plugin.to_string(),
+        library: library.as_deref(),
+        sha256: sha256.as_deref(),
+        request: asked_text.as_deref(),
         started,
         env: &request.env,
         params: &request.params,
@@ -171,6 +181,7 @@ enum Reins {
 pub struct Cancel {
     reins: Reins,
     asked: Arc<Mutex<Option<Instant>>>,
+    signal: Arc<AtomicI32>,
 }
 
 impl Cancel {
@@ -181,6 +192,18 @@ impl Cancel {
             Reins::Worker(stopper) => stopper.cancel(),
         }
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+    }
+
+    /// As [`cancel`](Self::cancel), because of a signal to this process. The
+    /// error of the run, also in its record, has the number as `signal` among
+    /// its details.
+    pub fn cancel_for_signal(&self, signal: i32) {
+        self.signal.store(signal, Ordering::Relaxed);
+        self.cancel();
+    }
+
+    fn signal(&self) -> Option<i32> {
+        Some(self.signal.load(Ordering::Relaxed)).filter(|signal| *signal != 0)
     }
 
     fn asked(&self) -> Option<Instant> {
@@ -242,7 +265,7 @@ impl Run {
         let state_dir = state_dir(request, recorder.as_ref());
         let record = recorder.as_ref().map(|recorder| recorder.folder().to_owned());
         let run = Prepared::new(plugin, request, state_dir, record, Arc::clone(&stream))?;
-        let cancel = Cancel { reins: run.reins(), asked: Arc::default() };
+        let cancel = Cancel { reins: run.reins(), asked: Arc::default(), signal: Arc::default() };
         let (sender, done) = channel();
         let started = Instant::now();
         let closing = Closing(Arc::clone(&stream));
@@ -295,8 +318,12 @@ impl Run {
         let deadline = Instant::now() + patience;
         let more = self.stream.0.take(&mut self.batch, Some(deadline));
         if let Some(recorder) = &mut self.recorder {
-            recorder.events(&self.batch);
+            for piece in self.batch.chunks(PIECE) {
+                recorder.events(piece);
+                flight::recorded();
+            }
         }
+        flight::end_of_turn();
         more.then_some(self.batch.as_slice())
     }
 
@@ -361,11 +388,12 @@ impl Run {
     }
 
     fn end(mut self, result: Result<String>, elapsed: Duration) -> Ended {
-        let result = result.map_err(|error| match error.kind() {
-            ErrorKind::Cancelled if self.timed_out => match error.hint_text() {
+        let result = result.map_err(|error| match (error.kind(), self.cancel.signal()) {
+            (ErrorKind::Cancelled, _) if self.timed_out => match error.hint_text() {
                 Some(hint) => self.timed_out_error(false).hint(hint),
                 None => self.timed_out_error(false),
             },
+            (ErrorKind::Cancelled, Some(signal)) => error.details(json!({ "signal": signal })),
             _ => error,
         });
         let metrics = self.metrics();
@@ -426,6 +454,8 @@ impl Run {
 const STACK: usize = 8 << 20;
 /// How often time-outs are looked at.
 const WATCH: Duration = Duration::from_millis(50);
+/// So many events are recorded at once.
+const PIECE: usize = 1000;
 /// The result follows the last event at once.
 const FINISH: Duration = Duration::from_secs(60);
 const NOT_STOPPED: &str = "the action did not stop when it was told to: let it report progress with \

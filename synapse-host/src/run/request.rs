@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use synapse_sdk::errors::Result;
 use synapse_sdk::services::Checkpoint;
 use synapse_sdk::words::words;
@@ -52,7 +52,7 @@ impl Mode {
 
 /// What a run may use. Runs in this process share what it has; a worker is kept
 /// to it as far as the system can.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Resources {
     /// Processor cores. A worker is kept to so many whole ones.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,24 +69,52 @@ pub struct Resources {
     pub open_files: Option<u64>,
 }
 
-/// What a run is asked for.
-#[derive(Clone, Debug)]
+/// What a run is asked for. As JSON, which records keep, it leaves out what they
+/// keep apart: params and variables.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunRequest {
     pub(crate) plugin: PluginRef,
     pub(crate) action: String,
+    #[serde(skip, default = "no_params")]
     pub(crate) params: Arc<str>,
     pub(crate) mode: Mode,
+    #[serde(default)]
     pub(crate) resources: Resources,
+    #[serde(skip)]
     pub(crate) env: Env,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) timeout: Option<Duration>,
+    #[serde(default = "usual_grace")]
     pub(crate) grace: Duration,
+    #[serde(skip)]
     pub(crate) record: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) job_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) checkpoint: Option<Checkpoint>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) state_dir: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) config: Option<PathBuf>,
+    #[serde(default)]
     pub(crate) profile: Profile,
+    #[serde(default)]
     pub(crate) strict_result: bool,
+}
+
+fn no_params() -> Arc<str> {
+    "{}".into()
+}
+
+fn usual_grace() -> Duration {
+    Duration::from_secs(5)
+}
+
+fn absolute(path: &mut PathBuf) {
+    // An empty path leads nowhere either way.
+    if let Ok(absolute) = std::path::absolute(&*path) {
+        *path = absolute;
+    }
 }
 
 impl RunRequest {
@@ -96,12 +124,12 @@ impl RunRequest {
         Self {
             plugin: plugin.into(),
             action: action.into(),
-            params: "{}".into(),
+            params: no_params(),
             mode: Mode::Local,
             resources: Resources::default(),
             env: Env::new(),
             timeout: None,
-            grace: Duration::from_secs(5),
+            grace: usual_grace(),
             record: false,
             job_id: None,
             checkpoint: None,
@@ -110,6 +138,17 @@ impl RunRequest {
             profile: Profile::Dev,
             strict_result: false,
         }
+    }
+
+    /// The same request wherever it is made again: its paths are absolute.
+    #[must_use]
+    pub(crate) fn absolute(mut self) -> Self {
+        if let PluginRef::Path(path) = &mut self.plugin {
+            absolute(path);
+        }
+        let checkpoint = self.checkpoint.as_mut().map(|checkpoint| &mut checkpoint.path);
+        [checkpoint, self.state_dir.as_mut(), self.config.as_mut()].into_iter().flatten().for_each(absolute);
+        self
     }
 
     /// Params, as anything that serialises to a JSON object.

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::super::writer::FILE;
 use super::super::{Status, list, load};
 use super::*;
 
@@ -9,7 +10,6 @@ use super::*;
 fn a_record_cut_at_any_byte_is_shown_as_far_as_it_goes() {
     let (_folder, home) = home();
     let mut recorder = begin(&home, 0);
-    give_to_earlier_process(recorder.folder());
     recorder.events(&[message("one"), message("two\"\\ü")]);
     let file = recorder.folder().join(FILE);
     recorder.finish(&DONE);
@@ -41,7 +41,8 @@ fn a_record_with_any_byte_overwritten_is_still_listed_and_shown() {
     let file = recorder.folder().join(FILE);
     recorder.finish(&DONE);
     let whole = fs::read(&file).unwrap();
-    for at in 0..whole.len() {
+    let in_blanks = |at: usize| whole[at] == b' ' && whole[at - 1] == b' ';
+    for at in (0..whole.len()).filter(|at| !in_blanks(*at)) {
         for byte in [0, b'\n', b'"', 0xff] {
             let mut damaged = whole.clone();
             damaged[at] = byte;

@@ -1,11 +1,12 @@
 //! Long outputs, long params, and disks that take nothing.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 
 use serde_json::{Value, json};
 use synapse_sdk::errors::ExecutionError;
 
-use super::super::writer::{HEAD_LIMIT, LINE_LIMIT, TAIL_LIMIT};
+use super::super::tail::{self, TAIL_LIMIT};
+use super::super::writer::{FILE, HEAD_LIMIT, LINE_LIMIT};
 use super::super::{FullRun, RunEnd, Status, load};
 use super::*;
 
@@ -32,7 +33,7 @@ fn of_a_long_output_the_first_and_the_last_part_stay() {
     let (_folder, home) = home();
     let run = run_with_messages(&home, 8_000);
     let numbers = numbers(&run);
-    let gap = run.gap.unwrap();
+    let [gap] = run.gaps[..] else { panic!("{:?}", run.gaps) };
     let (head, tail) = numbers.split_at(gap.after);
     assert!(head.iter().copied().eq(0..gap.after));
     assert!(tail.iter().copied().eq(8_000 - tail.len()..8_000));
@@ -41,19 +42,48 @@ fn of_a_long_output_the_first_and_the_last_part_stay() {
     let line = run.events[0].get().len() + 1;
     assert_eq!(gap.bytes, gap.dropped * line as u64);
     assert_eq!(gap.after, HEAD_LIMIT / line, "the head is full");
-    assert_eq!(tail.len(), TAIL_LIMIT / line, "the tail is full");
+    let tail_bytes = (tail.len() * line) as u64;
+    assert!((TAIL_LIMIT / 2..=2 * TAIL_LIMIT).contains(&tail_bytes), "{tail_bytes}");
     assert_eq!(run.run.status, Status::Succeeded);
-    assert_eq!(serde_json::to_value(&run).unwrap()["gap"]["dropped"], gap.dropped);
-    let last_line = fs::read_to_string(home.runs().join(&run.run.id).join(FILE)).unwrap();
-    let end: Value = serde_json::from_str(last_line.lines().last().unwrap()).unwrap();
-    assert_eq!(end["dropped"], gap.dropped);
+    assert_eq!(serde_json::to_value(&run).unwrap()["gaps"][0]["dropped"], gap.dropped);
+}
+
+#[test]
+fn a_process_that_is_killed_leaves_the_last_part_of_a_long_output() {
+    let (_folder, home) = home();
+    let mut recorder = begin(&home, 0);
+    for number in 0..8_000 {
+        recorder.events(&[message(&format!("{number:06}{}", "x".repeat(950)))]);
+    }
+    kill(recorder);
+    let run = load(&home, "last").unwrap();
+    assert_eq!(run.run.status, Status::Crashed);
+    assert_eq!(numbers(&run).last(), Some(&7_999));
+    assert_eq!(run.events.len() as u64 + run.gaps[0].dropped, 8_000);
+}
+
+#[test]
+fn a_record_stays_below_its_bound_however_long_the_output() {
+    let (_folder, home) = home();
+    let mut recorder = begin(&home, 0);
+    let long = "x".repeat(LINE_LIMIT / 2);
+    for _ in 0..12 {
+        recorder.events(&[message(&long), message("short"), message(&long)]);
+    }
+    let folder = recorder.folder().to_owned();
+    recorder.finish(&DONE);
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
+    let bytes: u64 = files.sum();
+    assert!(bytes < HEAD_LIMIT as u64 + 3 * TAIL_LIMIT, "{bytes}");
+    let run = load(&home, "last").unwrap();
+    assert_eq!(run.events.len() as u64 + run.gaps[0].dropped, 36);
 }
 
 #[test]
 fn an_output_that_fits_head_and_tail_has_no_gap() {
     let (_folder, home) = home();
     let run = run_with_messages(&home, 4_800);
-    assert!(run.gap.is_none());
+    assert!(run.gaps.is_empty());
     assert!(numbers(&run).into_iter().eq(0..4_800));
 }
 
@@ -90,7 +120,7 @@ fn a_huge_event_is_named_in_its_place() {
     );
     assert_eq!(events[2]["event"], "log");
     assert_eq!(events[3]["data"]["content"], "after");
-    assert!(run.gap.is_none());
+    assert!(run.gaps.is_empty());
 }
 
 #[test]
@@ -150,17 +180,42 @@ fn a_home_that_cannot_be_written_to_is_said_and_reads_as_empty() {
     }
 }
 
+/// From now on the disk takes nothing more of the record.
+fn fill_disk(recorder: &mut Recorder) -> File {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    std::mem::replace(&mut recorder.head.file, full)
+}
+
 #[test]
-fn a_full_disk_is_said_once_at_the_end() {
-    let (_folder, home) = home();
-    let mut recorder = begin(&home, 0);
-    let record = recorder.folder().join(FILE);
-    recorder.file = File::options().write(true).open("/dev/full").unwrap();
-    recorder.events(&[message("one")]);
-    recorder.events(&[message("two")]);
-    let note = recorder.finish(&DONE).unwrap();
-    assert!(note.starts_with(&format!("the record {} is incomplete: ", record.display())), "{note}");
-    assert!(note.contains("No space left"), "{note}");
+fn on_a_full_disk_a_run_is_recorded_as_what_it_was_and_as_incomplete() {
+    let error = ExecutionError::new("the loss is not a number");
+    let long_error = ExecutionError::new("x".repeat(10_000));
+    let cases = [
+        (Ok("1"), Status::Succeeded, None),
+        (Err(&error), Status::Failed, Some(&error)),
+        (Err(&long_error), Status::Failed, None),
+    ];
+    for (seconds, (outcome, status, told)) in (0..).zip(cases) {
+        let (_folder, home) = home();
+        let mut recorder = begin(&home, seconds);
+        let record = recorder.folder().join(FILE);
+        recorder.events(&[message("kept")]);
+        fill_disk(&mut recorder);
+        recorder.events(&[message("one")]);
+        recorder.events(&[message("two")]);
+        let note = recorder.finish(&RunEnd { outcome, metrics: "{}", ms: 2.5 }).unwrap();
+        assert!(note.starts_with(&format!("the record {} is incomplete: ", record.display())), "{note}");
+        assert!(note.contains("No space left"), "{note}");
+        let run = load(&home, "last").unwrap();
+        assert_eq!((run.run.status, run.run.ms, run.events.len()), (status, Some(2.5), 1));
+        assert_eq!(run.damaged_lines, 0);
+        assert!(run.run.incomplete.as_ref().unwrap().contains("No space left"), "{:?}", run.run);
+        assert_eq!(
+            run.error.as_ref().map(|error| error.get().to_owned()),
+            told.map(|error| error.to_json().to_string())
+        );
+        assert_eq!(list(&home, 1), [run.run]);
+    }
 }
 
 #[test]
@@ -168,15 +223,44 @@ fn a_disk_that_is_free_again_gets_the_last_events_and_the_end() {
     let (_folder, home) = home();
     let mut recorder = begin(&home, 0);
     recorder.events(&[message("before")]);
-    let record = OpenOptions::new().append(true).open(recorder.folder().join(FILE)).unwrap();
-    recorder.file = File::options().write(true).open("/dev/full").unwrap();
+    let record = fill_disk(&mut recorder);
     recorder.events(&[message("lost"), message("lost too")]);
+    recorder.head.file = record;
     recorder.events(&[message("after")]);
-    recorder.file = record;
     assert!(recorder.finish(&DONE).is_some());
     let run = load(&home, "last").unwrap();
-    let gap = run.gap.unwrap();
     assert_eq!((run.run.status, run.events.len()), (Status::Succeeded, 2));
+    let [gap] = run.gaps[..] else { panic!("{:?}", run.gaps) };
     assert_eq!((gap.after, gap.dropped), (1, 2));
     assert!(run.events[1].get().contains("after"));
+    assert!(run.run.incomplete.is_some());
+    assert_eq!(run.result.unwrap().get(), "1");
+}
+
+#[test]
+fn what_the_tail_could_not_take_is_counted() {
+    let (_folder, home) = home();
+    let mut recorder = begin(&home, 0);
+    let long = "x".repeat(1000);
+    let batch: Vec<Event<'_>> = (0..100).map(|_| message(&long)).collect();
+    let mut events = 0;
+    while tail::numbers(recorder.folder()).is_empty() {
+        recorder.events(&batch);
+        events += 100;
+    }
+    // The next file of the tail cannot be made.
+    let number = tail::numbers(recorder.folder())[0] + 1;
+    fs::create_dir(tail::path(recorder.folder(), number)).unwrap();
+    for _ in 0..30 {
+        recorder.events(&batch);
+        events += 100;
+    }
+    fs::remove_dir(tail::path(recorder.folder(), number)).unwrap();
+    recorder.events(&batch);
+    events += 100;
+    assert!(recorder.finish(&DONE).is_some());
+    let run = load(&home, "last").unwrap();
+    let dropped: u64 = run.gaps.iter().map(|gap| gap.dropped).sum();
+    assert!(dropped > 0);
+    assert_eq!(run.events.len() as u64 + dropped, events);
 }

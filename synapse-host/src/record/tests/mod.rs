@@ -1,19 +1,18 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod damage;
+mod following;
 mod limits;
 mod lookup;
 mod pruning;
 mod whole_runs;
 
-use std::fs;
 use std::path::Path;
 
 use synapse_sdk::Env;
 use synapse_sdk::events::{Event, EventBody, Level};
 use tempfile::TempDir;
 
-use super::writer::FILE;
 use super::{Recorder, RunEnd, RunStart, list};
 use crate::home::Home;
 
@@ -34,7 +33,10 @@ fn start<'a>(started: u64, params: &'a str, env: &'a Env) -> RunStart<'a> {
         version: "1.0.0",
         action: "greet",
         mode: "local",
-        target: "./greeter",
+        target: "/plugins/greeter",
+        library: Some(Path::new("/plugins/libgreeter.so")),
+        sha256: Some("ba78"),
+        request: Some(r#"{"action":"greet"}"#),
         started,
         env,
         params,
@@ -61,16 +63,14 @@ fn done(home: &Home, seconds: u64) -> String {
 /// A run that began `seconds` after noon, whose process is gone; its id.
 fn abandoned(home: &Home, seconds: u64) -> String {
     let recorder = begin(home, seconds);
-    give_to_earlier_process(recorder.folder());
-    recorder.id().to_owned()
+    let id = recorder.id().to_owned();
+    kill(recorder);
+    id
 }
 
-/// Makes the record look as if a process with the number of this one, but
-/// started at another time, had written it.
-fn give_to_earlier_process(folder: &Path) {
-    let text = fs::read_to_string(folder.join(FILE)).unwrap();
-    assert!(text.contains(r#""pid_start":"#), "{text}");
-    fs::write(folder.join(FILE), text.replace(r#""pid_start":"#, r#""pid_start":1"#)).unwrap();
+/// Leaves the record as it is when its process is killed.
+fn kill(mut recorder: Recorder) {
+    recorder.ended = true;
 }
 
 fn message(text: &str) -> Event<'_> {

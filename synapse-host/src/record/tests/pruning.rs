@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
 use super::super::prune;
+use super::super::writer::FILE;
 use super::*;
 
 #[test]

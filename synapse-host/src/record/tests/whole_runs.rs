@@ -11,7 +11,7 @@ use synapse_sdk::errors::{Cancelled, ErrorKind, ExecutionError, TimedOut, Worker
 use synapse_sdk::{Env, PluginError};
 
 use super::super::writer::FILE;
-use super::super::{Recorder, RunEnd, Status, list, load};
+use super::super::{Recorder, RunEnd, Status, list, list_where, load};
 use super::*;
 
 #[test]
@@ -25,8 +25,6 @@ fn a_run_is_read_as_it_was_written() {
     assert_eq!(recorder.finish(&end), None);
 
     let run = load(&home, &id).unwrap();
-    assert_eq!(run.target.as_deref(), Some("./greeter"));
-    assert_eq!(run.version.as_deref(), Some("1.0.0"));
     assert_eq!(run.env, env);
     assert_eq!(run.result.as_ref().unwrap().get(), r#"{"n":1.50}"#, "numbers stay as they were written");
     let event = |text: &str| {
@@ -38,6 +36,12 @@ fn a_run_is_read_as_it_was_written() {
         json!({
             "run": {"id": id, "kind": "plugin", "status": "succeeded", "plugin": "greeter", "action": "greet",
                     "mode": "local", "started": "2026-01-31T12:00:00.000000Z", "ms": 12.25},
+            "version": "1.0.0",
+            "target": "/plugins/greeter",
+            "library": "/plugins/libgreeter.so",
+            "sha256": "ba78",
+            "folder": std::env::current_dir().unwrap(),
+            "request": {"action": "greet"},
             "params": {"name": "Ada"},
             "result": {"n": 1.5},
             "metrics": {"loss": 0.5},
@@ -103,10 +107,30 @@ fn a_run_without_end_is_running_as_long_as_its_process_is_there() {
     let run = load(&home, recorder.id()).unwrap();
     assert_eq!((run.run.status, run.run.ms, run.events.len()), (Status::Running, None, 1));
 
-    give_to_earlier_process(recorder.folder());
-    let run = load(&home, recorder.id()).unwrap();
+    kill(recorder);
+    let run = load(&home, "last").unwrap();
     assert_eq!((run.run.status, run.run.ms, run.events.len()), (Status::Crashed, None, 1));
     assert_eq!(list(&home, 1)[0].status, Status::Crashed);
+}
+
+#[test]
+fn a_run_whose_end_nobody_waited_for_says_so() {
+    let (_folder, home) = home();
+    drop(begin(&home, 0));
+    let run = load(&home, "last").unwrap();
+    assert_eq!(run.run.status, Status::Failed);
+    let error = PluginError::from_json(run.error.unwrap().get().as_bytes());
+    assert_eq!(error.message(), "nobody waited for the end of this run");
+}
+
+#[test]
+fn a_list_holds_what_was_chosen_and_of_that_the_newest() {
+    let (_folder, home) = home();
+    let crashed: Vec<String> = (0..3).map(|seconds| abandoned(&home, seconds)).collect();
+    done(&home, 3);
+    let chosen = list_where(&home, 2, |run| run.status == Status::Crashed);
+    let chosen: Vec<String> = chosen.into_iter().map(|run| run.id).collect();
+    assert_eq!(chosen, [crashed[2].clone(), crashed[1].clone()]);
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! Which library ran: its SHA-256, without hashing it at every start.
+//!
+//! The digest of a file is remembered with all that changes when the file does.
+//! What is remembered lies in at most 256 small files: a library that shares one
+//! with another is hashed again, no more.
+
+use std::fs::{self, File, Metadata};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::home::Home;
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(facts: &Metadata) -> Self {
+        Self {
+            device: facts.dev(),
+            inode: facts.ino(),
+            size: facts.size(),
+            modified: (facts.mtime(), facts.mtime_nsec()),
+            changed: (facts.ctime(), facts.ctime_nsec()),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    stamp: Stamp,
+    sha256: String,
+}
+
+/// The SHA-256 of the file at `library`, 64 hex digits. It is read only where
+/// the home does not remember the digest of the file as it is now.
+///
+/// # Errors
+/// Those of reading the file. A home that cannot be written to is none.
+pub fn sha256_of(home: &Home, library: &Path) -> io::Result<String> {
+    let file = File::open(library)?;
+    let stamp = Stamp::of(&file.metadata()?);
+    let place = place(home, library);
+    if let Some(sha256) = recall(&place, stamp) {
+        return Ok(sha256);
+    }
+    let sha256 = hash(&file)?;
+    if Stamp::of(&file.metadata()?) == stamp {
+        // Without it the next run hashes the file again.
+        let _ = remember(&place, &Remembered { stamp, sha256: sha256.clone() });
+    }
+    Ok(sha256)
+}
+
+fn place(home: &Home, library: &Path) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    library.hash(&mut hasher);
+    home.digests().join(format!("{:02x}.json", hasher.finish() & 0xff))
+}
+
+fn recall(place: &Path, stamp: Stamp) -> Option<String> {
+    let known: Remembered = serde_json::from_slice(&fs::read(place).ok()?).ok()?;
+    (known.stamp == stamp).then_some(known.sha256)
+}
+
+/// Puts the file in place whole: other processes see the old one or the new one.
+fn remember(place: &Path, known: &Remembered) -> io::Result<()> {
+    let temporary = place.with_extension(format!("{}.tmp", std::process::id()));
+    if let Some(folder) = place.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let written = fs::write(&temporary, serde_json::to_vec(known)?);
+    let placed = written.and_then(|()| fs::rename(&temporary, place));
+    placed.inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+fn hash(mut file: &File) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => hash.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn a_digest_is_remembered_until_the_file_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path().join("home"));
+        let library = folder.path().join("lib.so");
+        fs::write(&library, "abc").unwrap();
+        assert_eq!(sha256_of(&home, &library).unwrap(), ABC);
+
+        let place = place(&home, &library);
+        let text = fs::read_to_string(&place).unwrap();
+        fs::write(&place, text.replace(ABC, "remembered")).unwrap();
+        assert_eq!(sha256_of(&home, &library).unwrap(), "remembered");
+
+        fs::write(&library, "abcd").unwrap();
+        assert_ne!(sha256_of(&home, &library).unwrap(), "remembered");
+        fs::remove_file(&library).unwrap();
+        fs::write(&library, "abc").unwrap();
+        assert_eq!(sha256_of(&home, &library).unwrap(), ABC);
+        assert_eq!(fs::read_dir(home.digests()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_remembered_may_be_damaged_or_impossible_to_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join("lib.so");
+        fs::write(&library, "abc").unwrap();
+        assert_eq!(sha256_of(&Home::at("/proc/synapse"), &library).unwrap(), ABC);
+
+        let home = Home::at(folder.path());
+        sha256_of(&home, &library).unwrap();
+        fs::write(place(&home, &library), "{").unwrap();
+        assert_eq!(sha256_of(&home, &library).unwrap(), ABC);
+    }
+}
