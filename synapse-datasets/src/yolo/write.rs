@@ -244,7 +244,8 @@ impl<'s> Writer<'s> {
         let Some(whole) = geometry::upright_box(item, annotation) else { return false };
         let clipped = frame.clipped(whole);
         // A box wholly outside has nothing left; one without area had none.
-        if (0..4).skip(2).any(|side| clipped[side] <= 0.0 && whole[side] > 0.0 || clipped[side] < 0.0) {
+        let lost = |side: usize| clipped[side] <= 0.0 && whole[side] > 0.0 || clipped[side] < 0.0;
+        if lost(2) || lost(3) {
             return false;
         }
         let [x, y, width, height] = whole;

@@ -37,7 +37,7 @@ pub(super) fn stubs(attributes: &[Attribute], ident: &Ident, generics: &Generics
                 fn deserialize<D: ::synapse_sdk::__private::serde::Deserializer<'__de>>(
                     _: D,
                 ) -> ::core::result::Result<Self, D::Error> {
-                    ::core::unimplemented!()
+                    ::core::unreachable!()
                 }
             }
         }

@@ -14,7 +14,7 @@ use crate::errors::{ErrorKind, PluginError, Result, ValidationError};
 use crate::events::Level;
 use crate::guard::guarded;
 use crate::params::{CheckContext, Findings, Params};
-use crate::schema::{self, Contract, Schema, Violation};
+use crate::schema::{self, Contract, Schema};
 
 /// An action's object, its type erased.
 pub struct Instance(Box<dyn Any + Send + Sync>);
@@ -222,10 +222,9 @@ fn decode<P: Params>(def: &ActionDef, params: &[u8], check: Check, context: Chec
         return Ok(P::deserialize(Value::Null)?);
     }
     if check == Check::Done
-        && let Ok(params) = serde_json::from_slice::<P>(params)
-        && author_finds_nothing(&params, context)
+        && let Ok(read) = serde_json::from_slice::<P>(params)
     {
-        return Ok(params);
+        return judged_by_author(read, def.facts.name, context, || document(params));
     }
     read_params(params, def.schema()?, def.facts.name, context)
 }
@@ -252,9 +251,8 @@ pub(crate) fn read_params<P: Params>(
 ) -> Result<P> {
     if schema.accepts(json)
         && let Ok(params) = serde_json::from_slice::<P>(json)
-        && author_finds_nothing(&params, context)
     {
-        return Ok(params);
+        return judged_by_author(params, name, context, || document(json));
     }
     let checked = schema.check_text(json).map_err(|error| {
         PluginError::new(ErrorKind::Usage, format!("params of `{name}` are not JSON: {error}"))
@@ -266,28 +264,33 @@ pub(crate) fn read_params<P: Params>(
     let params = P::deserialize(&checked.document).map_err(|error| {
         ValidationError::new(format!("params of `{name}` fit their schema but cannot be read: {error}"))
     })?;
-    let violations = author_finds(&params, context, &checked.document);
-    match violations.is_empty() {
-        true => Ok(params),
-        false => Err(schema::invalid_params(name, &violations)),
-    }
+    judged_by_author(params, name, context, || checked.document)
 }
 
-fn author_finds_nothing<P: Params>(params: &P, context: CheckContext<'_>) -> bool {
-    let mut found = Findings::new(context);
-    params.check(&mut found);
-    found.into_violations().is_empty()
-}
-
-/// What the author's checks find, each with what was given there.
-fn author_finds<P: Params>(params: &P, context: CheckContext<'_>, document: &Value) -> Vec<Violation> {
+/// Lets the author's checks look, once: they may ask the backend. What they
+/// find is told with what was given there.
+fn judged_by_author<P: Params>(
+    params: P,
+    name: &str,
+    context: CheckContext<'_>,
+    document: impl FnOnce() -> Value,
+) -> Result<P> {
     let mut found = Findings::new(context);
     params.check(&mut found);
     let mut violations = found.into_violations();
+    if violations.is_empty() {
+        return Ok(params);
+    }
+    let document = document();
     for violation in &mut violations {
         violation.given = document.pointer(&violation.pointer).cloned().unwrap_or_default();
     }
-    violations
+    Err(schema::invalid_params(name, &violations))
+}
+
+/// Params that were read already, as JSON.
+fn document(json: &[u8]) -> Value {
+    serde_json::from_slice(json).unwrap_or_default()
 }
 
 /// What the macros register.

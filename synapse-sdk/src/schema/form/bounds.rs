@@ -2,6 +2,7 @@
 
 use serde_json::{Number, Value};
 
+use super::super::limits;
 use super::view::View;
 
 /// What a number input may hold.
@@ -15,7 +16,8 @@ pub(super) struct Bounds {
 }
 
 pub(super) fn of_integer(view: &View<'_>) -> Bounds {
-    let width = width(view.get("format").and_then(Value::as_str).unwrap_or_default());
+    let limits = view.get("format").and_then(Value::as_str).and_then(limits);
+    let width = limits.and_then(|(min, max)| Some((whole(&min, f64::ceil)?, whole(&max, f64::floor)?)));
     let multiple =
         number(view, "multipleOf").and_then(|step| whole(step, f64::ceil)).filter(|step| *step > 0);
     let at_least = integer(view, "minimum", f64::ceil);
@@ -75,20 +77,4 @@ fn to_number(integer: i128) -> Option<Number> {
 
 fn next_multiple(least: i128, step: i128) -> i128 {
     least + (-least).rem_euclid(step)
-}
-
-/// What every integer of a format lies within, as far as schemas can say it.
-fn width(format: &str) -> Option<(i128, i128)> {
-    Some(match format {
-        "int8" => (i8::MIN.into(), i8::MAX.into()),
-        "int16" => (i16::MIN.into(), i16::MAX.into()),
-        "int32" => (i32::MIN.into(), i32::MAX.into()),
-        "int64" | "int" => (i64::MIN.into(), i64::MAX.into()),
-        "int128" => (i64::MIN.into(), u64::MAX.into()),
-        "uint8" => (0, u8::MAX.into()),
-        "uint16" => (0, u16::MAX.into()),
-        "uint32" => (0, u32::MAX.into()),
-        "uint64" | "uint" | "uint128" => (0, u64::MAX.into()),
-        _ => return None,
-    })
 }
