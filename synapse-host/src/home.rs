@@ -51,6 +51,11 @@ impl Home {
         self.0.join("digests")
     }
 
+    /// The sources of the SDK of this version, which plugins use by path.
+    pub fn sdk(&self, version: &str) -> PathBuf {
+        self.0.join("sdk").join(version)
+    }
+
     /// Installed plugins.
     pub fn plugins(&self) -> PathBuf {
         self.0.join("plugins")
@@ -105,7 +110,9 @@ mod tests {
     fn naming_folders_makes_none() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path().join("home"));
-        for path in [home.runs(), home.builds(), home.digests(), home.plugins(), home.state("job")] {
+        for path in
+            [home.runs(), home.builds(), home.digests(), home.plugins(), home.sdk("1"), home.state("job")]
+        {
             assert!(path.starts_with(home.path()) && path != home.path());
         }
         assert!(!home.path().exists());

@@ -15,7 +15,9 @@ pub mod plugin;
 pub mod plugin_ref;
 pub mod record;
 pub mod run;
+pub mod sdk_source;
 mod stdout;
+pub mod template;
 pub mod worker;
 mod worker_program;
 

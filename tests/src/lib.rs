@@ -7,8 +7,10 @@
 
 mod build;
 mod command;
+mod created;
 mod generated;
 
 pub use build::{library, synapse, workspace};
 pub use command::{Ended, Invocation, Running, Synapse};
+pub use created::Nursery;
 pub use generated::Generated;

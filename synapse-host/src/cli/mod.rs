@@ -6,6 +6,7 @@
 mod bug;
 mod build;
 mod crash;
+mod create;
 mod inspect;
 mod interrupt;
 mod map;
@@ -68,6 +69,7 @@ enum Command {
 
 #[derive(Subcommand, Debug)]
 enum PluginCommand {
+    Create(create::CreateArgs),
     Run(Box<run_action::RunArgs>),
     Map(Box<map::MapArgs>),
     Build(build::BuildArgs),
@@ -93,6 +95,7 @@ fn run() -> ExitCode {
     };
     let mut output = Output::new(options);
     let done = match cli.command {
+        Command::Plugin(PluginCommand::Create(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Run(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Map(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),

@@ -42,22 +42,25 @@ fn name_of(field: &Field<'_>, problems: &mut Problems) -> Option<String> {
 
 fn code_of(field: &Field<'_>, problems: &mut Problems) -> Option<String> {
     let code = field.text(problems)?;
-    if is_slug(&code) {
+    if is_code(&code) {
         return Some(code);
     }
     let message =
         format!("`{code}` is not a code: use lower-case letters, digits and, between them, hyphens");
-    let hint = nearest_slug(&code).map(|slug| format!("for example `{slug}`"));
+    let hint = nearest_code(&code).map(|slug| format!("for example `{slug}`"));
     problems.push(field.error(message).maybe_hint(hint));
     None
 }
 
-fn is_slug(text: &str) -> bool {
+/// Whether a plugin can have this code: lower-case letters, digits and, between
+/// them, hyphens.
+pub(crate) fn is_code(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     !text.is_empty() && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-')
 }
 
-fn nearest_slug(text: &str) -> Option<String> {
+/// The code that is nearest to a text, if it has anything for one.
+pub(crate) fn nearest_code(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
     let parts: Vec<&str> = lower
         .split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit())
@@ -109,18 +112,18 @@ mod tests {
     #[test]
     fn codes_are_slugs() {
         for code in ["a", "7", "yolov8", "port-tools", "a--b"] {
-            assert!(is_slug(code), "{code}");
+            assert!(is_code(code), "{code}");
         }
         for code in ["", "-", "-a", "a-", "A", "a_b", "a b", "é"] {
-            assert!(!is_slug(code), "{code}");
+            assert!(!is_code(code), "{code}");
         }
     }
 
     #[test]
     fn a_bad_code_has_a_good_neighbour() {
-        assert_eq!(nearest_slug("My Plugin!"), Some("my-plugin".to_owned()));
-        assert_eq!(nearest_slug("_b__C_"), Some("b-c".to_owned()));
-        assert_eq!(nearest_slug("선박"), None);
+        assert_eq!(nearest_code("My Plugin!"), Some("my-plugin".to_owned()));
+        assert_eq!(nearest_code("_b__C_"), Some("b-c".to_owned()));
+        assert_eq!(nearest_code("선박"), None);
     }
 
     #[test]

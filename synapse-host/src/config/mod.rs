@@ -22,6 +22,7 @@ use problems::Problems;
 use std::path::{Path, PathBuf};
 
 pub use entrypoint::{Entrypoint, EntrypointError};
+pub(crate) use identity::{is_code, nearest_code};
 pub use model::{ActionConfig, Loaded, PluginConfig, Requires};
 pub use problems::{Problem, Severity, render};
 pub use words::{

@@ -5,27 +5,27 @@ use std::fmt::Display;
 use anstyle::{AnsiColor, Effects, Style};
 use synapse_sdk::events::Level;
 
-pub(super) const PLAIN: Style = Style::new();
-pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
-pub(super) const BOLD: Style = Style::new().effects(Effects::BOLD);
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-pub(super) const WARN: Style = AnsiColor::Yellow.on_default();
-pub(super) const BAD: Style = AnsiColor::Red.on_default();
+pub(crate) const PLAIN: Style = Style::new();
+pub(crate) const DIM: Style = Style::new().effects(Effects::DIMMED);
+pub(crate) const BOLD: Style = Style::new().effects(Effects::BOLD);
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 pub(super) const FATAL: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
-pub(super) const ACCENT: Style = AnsiColor::Cyan.on_default();
+pub(crate) const ACCENT: Style = AnsiColor::Cyan.on_default();
 
 /// What may be written to a device.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
+pub(crate) struct Look {
     pub(super) color: bool,
     pub(super) unicode: bool,
 }
 
 /// Characters that stand for something.
-pub(super) struct Marks {
-    pub(super) success: &'static str,
-    pub(super) warning: &'static str,
-    pub(super) failure: &'static str,
+pub(crate) struct Marks {
+    pub(crate) success: &'static str,
+    pub(crate) warning: &'static str,
+    pub(crate) failure: &'static str,
     pub(super) info: &'static str,
     pub(super) debug: &'static str,
     /// Between values of one line, with its spaces.
@@ -64,11 +64,11 @@ const ASCII: Marks = Marks {
 };
 
 impl Look {
-    pub(super) fn marks(self) -> &'static Marks {
+    pub(crate) fn marks(self) -> &'static Marks {
         if self.unicode { &UNICODE } else { &ASCII }
     }
 
-    pub(super) fn paint(self, style: Style, text: impl Display) -> String {
+    pub(crate) fn paint(self, style: Style, text: impl Display) -> String {
         if self.color && style != PLAIN { format!("{style}{text}{style:#}") } else { text.to_string() }
     }
 

@@ -9,7 +9,7 @@ mod bar;
 mod error_text;
 mod figures;
 mod live;
-mod look;
+pub(crate) mod look;
 mod plain;
 mod result_text;
 mod rows;
@@ -211,6 +211,11 @@ impl Output {
         self.stdout.sink.write(&text).map_err(|error| {
             PluginError::new(ErrorKind::Io, format!("the result could not be written to stdout: {error}"))
         })
+    }
+
+    /// What may be written to stdout.
+    pub(crate) fn look(&self) -> Look {
+        self.stdout.look
     }
 
     /// Writes an error to stderr, with `--json` as its last line. Steps that

@@ -1,0 +1,194 @@
+//! `synapse plugin create`.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use synapse_sdk::errors::Result;
+use synapse_sdk::words::Category;
+use synapse_sdk::{ErrorKind, PluginError};
+
+use super::Common;
+use super::output::Output;
+use super::output::look::{ACCENT, BOLD, DIM, GOOD, Look};
+use crate::config::DataKind;
+use crate::home::Home;
+use crate::sdk_source;
+use crate::template::{Created, NewPlugin, code_for, name_for, sdk_at};
+
+/// Create a plugin: a crate with an action, tests, config and sample params.
+///
+/// Asks for what no option says; with --yes what is left has its default. The
+/// folder is called synapse-CODE-plugin. The SDK comes with this command: its
+/// sources are unpacked to $SYNAPSE_HOME/sdk, and the crate uses them by path.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct CreateArgs {
+    /// The name for people
+    #[arg(short, long)]
+    name: Option<String>,
+    /// The name for machines: lower-case letters, digits, inner hyphens
+    #[arg(long)]
+    code: Option<String>,
+    /// What the plugin is for: neural_net, export, upload, smart_tool, post_annotation, pre_annotation,
+    /// data_validation or custom
+    #[arg(short, long)]
+    category: Option<Category>,
+    /// The kind of data: image, text, video, pcd, audio or data
+    #[arg(long, value_name = "KIND")]
+    data_type: Option<DataKind>,
+    /// The folder in which the plugin's own is made [default: the current one]
+    #[arg(short, long, value_name = "DIR")]
+    path: Option<PathBuf>,
+    /// Ask nothing
+    #[arg(short, long)]
+    yes: bool,
+    /// Write over the files of a plugin that is there already; other files stay
+    #[arg(long)]
+    force: bool,
+    /// An SDK in place of the one that comes with this command
+    #[arg(long, value_name = "PATH")]
+    sdk: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  synapse plugin create                                       asks
+  synapse plugin create --name \"Port Vessels\" -c neural_net -y
+  synapse plugin create --code hello -p ~/plugins -y          in ~/plugins/synapse-hello-plugin";
+
+impl CreateArgs {
+    pub(crate) fn execute(self, _common: &Common, output: &mut Output) -> Result<()> {
+        let plugin = self.plugin()?;
+        let parent = self.path.clone().unwrap_or_default();
+        self.refuse_taken(&parent.join(plugin.folder_name()))?;
+        let created = plugin.create(&parent, &self.sdk()?)?;
+        if plugin.template() != plugin.category() {
+            output.note(&format!(
+                "there is no template for `{}` yet: this is `{}`, with that category",
+                plugin.category(),
+                plugin.template()
+            ));
+        }
+        if created.replaced > 0 {
+            output.note(&format!("{} files were replaced", created.replaced));
+        }
+        let document = json!({
+            "code": plugin.code(),
+            "name": plugin.name(),
+            "category": plugin.category(),
+            "path": created.folder,
+            "template": plugin.template(),
+            "actions": created.actions,
+            "files": created.files.iter().map(|(file, _)| file).collect::<Vec<_>>(),
+        });
+        let look = output.look();
+        output.document(&document, |columns| report(&created, columns, look))
+    }
+
+    fn plugin(&self) -> Result<NewPlugin> {
+        if !self.yes && !std::io::stdin().is_terminal() {
+            return Err(PluginError::new(ErrorKind::Usage, "there is no terminal to ask on").hint(
+                "say --yes, and what the plugin is: `synapse plugin create --name \"My Plugin\" --category custom --yes`",
+            ));
+        }
+        let (name, code) = match (&self.name, &self.code) {
+            (Some(name), Some(code)) => (name.clone(), code.clone()),
+            (Some(name), None) => (name.clone(), code_for(name).unwrap_or_default()),
+            (None, Some(code)) => (name_for(code), code.clone()),
+            (None, None) => {
+                return Err(PluginError::new(ErrorKind::Usage, "what is the plugin called?")
+                    .hint("give --name or --code; each suggests the other"));
+            }
+        };
+        let category = self.category.unwrap_or(Category::Custom);
+        Ok(NewPlugin::new(&name, &code, category)?.data_type(self.data_type))
+    }
+
+    fn refuse_taken(&self, folder: &Path) -> Result<()> {
+        let has_files = folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        if self.force || !(has_files || folder.is_file()) {
+            return Ok(());
+        }
+        let message = format!("{} is there already", folder.display());
+        Err(PluginError::new(ErrorKind::Usage, message)
+            .hint("choose another --code or --path, or write over its files with --force"))
+    }
+
+    /// The SDK that the plugin will use.
+    fn sdk(&self) -> Result<PathBuf> {
+        if let Some(path) = &self.sdk {
+            return sdk_at(path);
+        }
+        let home = Home::from_env().ok_or_else(|| {
+            PluginError::new(ErrorKind::NotFound, "there is no home folder to unpack the SDK to")
+                .hint("set SYNAPSE_HOME to a folder, or name an SDK with --sdk PATH")
+        })?;
+        sdk_source::unpack(&home)?;
+        Ok(sdk_source::folder(&home))
+    }
+}
+
+/// What was made, and what to do next.
+fn report(created: &Created, columns: Option<usize>, look: Look) -> String {
+    let shown = created.folder.display();
+    let mut text = format!("{} {}\n\n", look.paint(GOOD, look.marks().success), look.paint(BOLD, shown));
+    let width = created.files.iter().map(|(file, _)| file.len()).max().unwrap_or_default();
+    for (file, about) in &created.files {
+        let line = format!("{file:width$}  {}", look.paint(DIM, about));
+        text.push_str(&format!(
+            "  {}\n",
+            if columns.is_some_and(|columns| columns < 60) { file } else { &*line }
+        ));
+    }
+    text.push_str("\nNext:\n");
+    let target = shell_word(&created.folder.to_string_lossy());
+    let first = created.actions.first().copied().unwrap_or_default();
+    for command in [format!("run {first}"), "test".to_owned()] {
+        text.push_str(&format!(
+            "  {}\n",
+            look.paint(ACCENT, format!("synapse plugin {command} --path {target}"))
+        ));
+    }
+    text
+}
+
+/// A path as a shell reads it as one word.
+fn shell_word(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%".contains(&byte);
+    if path.bytes().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_can_be_pasted_into_a_shell() {
+        assert_eq!(shell_word("/home/ada/plugins"), "/home/ada/plugins");
+        assert_eq!(shell_word("my plugins/it's"), r"'my plugins/it'\''s'");
+    }
+
+    #[test]
+    fn the_next_commands_stand_below_the_files() {
+        let created = Created {
+            folder: "my plugins/synapse-n-plugin".into(),
+            files: vec![("src/lib.rs", "the action"), ("Cargo.toml", "dependencies")],
+            actions: vec!["main"],
+            replaced: 0,
+        };
+        let look = Look { color: false, unicode: true };
+        let expected = "\
+✓ my plugins/synapse-n-plugin
+
+  src/lib.rs  the action
+  Cargo.toml  dependencies
+
+Next:
+  synapse plugin run main --path 'my plugins/synapse-n-plugin'
+  synapse plugin test --path 'my plugins/synapse-n-plugin'
+";
+        assert_eq!(report(&created, Some(100), look), expected);
+    }
+}

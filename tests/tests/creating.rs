@@ -1,0 +1,104 @@
+//! From nothing to an action of one's own.
+
+use std::fs;
+
+use serde_json::json;
+use synapse_tests::{Nursery, workspace};
+
+#[test]
+fn a_created_plugin_runs_its_action_without_the_clone_of_the_repository() {
+    let nursery = Nursery::new("first");
+    let created = nursery.call("plugin create --name Hello --code hello -c custom -y").run().code(0);
+    assert!(created.stdout.contains("Next:\n  synapse plugin run main --path synapse-hello-plugin\n"));
+    let run = nursery.call("plugin run main --path synapse-hello-plugin --json").run().code(0);
+    assert_eq!(run.document()["result"]["words"], 6);
+    assert!(!run.stderr.contains("warning"), "{run}");
+    let params = nursery.folder().join("synapse-hello-plugin/params/main.json");
+    let again = nursery.call("plugin run main --json --no-record --path synapse-hello-plugin --params-file");
+    let result = again.arg(params).run().code(0).document()["result"].clone();
+    assert_eq!(result["frequent"][0], json!({ "word": "the", "count": 2 }));
+    for file in ["Cargo.toml", "Cargo.lock", "config.yaml", "README.md"] {
+        let text = nursery.read(format!("synapse-hello-plugin/{file}"));
+        let elsewhere = text.replace(&nursery.home().display().to_string(), "");
+        assert!(!elsewhere.contains(&workspace().display().to_string()), "{file}: {text}");
+    }
+}
+
+#[test]
+fn a_folder_with_files_is_refused_unless_forced() {
+    let nursery = Nursery::new("taken");
+    let folder = nursery.create("--code taken");
+    fs::write(folder.join("src/lib.rs"), "// mine").expect("a file of the plugin");
+    let refused = nursery.call("plugin create --code taken -y --json").run().code(2).error();
+    assert_eq!(refused["message"], "synapse-taken-plugin is there already");
+    assert!(refused["hint"].as_str().is_some_and(|hint| hint.contains("--force")), "{refused}");
+    assert_eq!(nursery.read(folder.join("src/lib.rs")), "// mine");
+    nursery.call("plugin create --code taken -y --force").run().code(0).says("files were replaced");
+    assert!(nursery.read(folder.join("src/lib.rs")).contains("export_plugin!"));
+}
+
+#[test]
+fn what_cannot_be_created_says_what_to_give() {
+    let nursery = Nursery::new("refused");
+    let refused = |words: &str, message: &str, hint: &str| {
+        let ended = nursery.call("plugin create").words(words).run();
+        ended.code(2).prints("").says(message).says(hint);
+    };
+    refused("--code hello", "there is no terminal to ask on", "--yes");
+    refused("-y", "what is the plugin called?", "--name or --code");
+    refused("-y --code My_Plugin", "`My_Plugin` is not a code", "for example `--code my-plugin`");
+    refused("-y --code a --category neuralnet", "neural_net", "--category");
+    let spaced = nursery.call("plugin create -y --code").arg("my plugin").run().code(2);
+    spaced.says("for example `--code my-plugin`");
+    let blank = nursery.call("plugin create -y --code a --name").arg(" ").run().code(2);
+    blank.says("is no name");
+    fs::write(nursery.folder().join("file"), "").expect("a file");
+    let unwritable = nursery.call("plugin create -y --code a --path file").run().code(1).prints("");
+    unwritable.says("file/synapse-a-plugin cannot be created").says("--path");
+    nursery
+        .call("plugin create -y --code a --sdk /nowhere")
+        .run()
+        .code(4)
+        .says("there is no SDK at /nowhere");
+    let made = fs::read_dir(nursery.folder()).expect("the nursery").flatten().map(|entry| entry.file_name());
+    assert_eq!(made.collect::<Vec<_>>(), ["file"]);
+}
+
+#[test]
+fn a_home_that_cannot_be_written_to_is_told() {
+    let nursery = Nursery::new("homeless");
+    let home = nursery.folder().join("file");
+    fs::write(&home, "").expect("a file");
+    let call = nursery.call("plugin create -y --code a").env("SYNAPSE_HOME", home.join("home"));
+    call.run().code(1).prints("").says("the SDK cannot be unpacked to").says("SYNAPSE_HOME");
+    assert!(!nursery.folder().join("synapse-a-plugin").exists());
+}
+
+#[test]
+fn a_name_may_hold_what_yaml_and_toml_treat_specially() {
+    let nursery = Nursery::new("named");
+    let name = "Detect: \"boats\" #1 {{x}} __CODE__";
+    let call = nursery.call("plugin create -y --code boats --json --name").arg(name);
+    let created = call.run().code(0).document();
+    assert_eq!(created["name"], name);
+    let built = nursery.call("plugin build synapse-boats-plugin --json").run().code(0).document();
+    assert_eq!((&built["name"], &built["code"]), (&json!(name), &json!("boats")));
+}
+
+#[test]
+fn a_category_without_a_template_of_its_own_says_so() {
+    let nursery = Nursery::new("other");
+    let created = nursery.call("plugin create -y --code bye -c export").run().code(0);
+    created.says("there is no template for `export` yet: this is `custom`, with that category");
+    assert!(nursery.read("synapse-bye-plugin/config.yaml").contains("\ncategory: export\n"));
+}
+
+#[test]
+fn another_sdk_is_used_where_one_is_named() {
+    let nursery = Nursery::new("own-sdk");
+    let call = nursery.call("plugin create -y --code own --sdk").arg(workspace());
+    call.run().code(0);
+    let manifest = nursery.read("synapse-own-plugin/Cargo.toml");
+    let sdk = workspace().join("synapse-sdk");
+    assert!(manifest.contains(&format!("synapse-sdk = {{ path = {sdk:?} }}")), "{manifest}");
+}
