@@ -17,8 +17,8 @@ pub(crate) const ACCENT: Style = AnsiColor::Cyan.on_default();
 /// What may be written to a device.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Look {
-    pub(super) color: bool,
-    pub(super) unicode: bool,
+    pub(crate) color: bool,
+    pub(crate) unicode: bool,
 }
 
 /// Characters that stand for something.
