@@ -14,6 +14,7 @@ mod output;
 mod params;
 mod records;
 mod run_action;
+mod schema;
 mod target;
 
 use std::process::ExitCode;
@@ -74,6 +75,7 @@ enum PluginCommand {
     Map(Box<map::MapArgs>),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
+    Schema(schema::SchemaArgs),
 }
 
 /// Runs the command line of this process.
@@ -100,6 +102,7 @@ fn run() -> ExitCode {
         Command::Plugin(PluginCommand::Map(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Inspect(args)) => args.execute(&cli.common, &mut output),
+        Command::Plugin(PluginCommand::Schema(args)) => args.execute(&mut output),
         Command::Run(command) => match command.execute(&cli.common, &mut output) {
             Ok(code) => return code,
             Err(error) => Err(error),

@@ -11,6 +11,7 @@ mod identity;
 mod model;
 mod problems;
 mod scalar;
+mod schema;
 mod syntax;
 mod words;
 mod yaml;
@@ -25,6 +26,7 @@ pub use entrypoint::{Entrypoint, EntrypointError};
 pub(crate) use identity::{is_code, nearest_code};
 pub use model::{ActionConfig, Loaded, PluginConfig, Requires};
 pub use problems::{Problem, Severity, render};
+pub use schema::json_schema;
 pub use words::{
     AnnotationCategory, AnnotationTool, AnnotationType, Category, DataKind, Method, PackageManager,
     SmartToolKind, UnknownWord, Word,

@@ -2,6 +2,7 @@
 
 mod actions;
 mod plugin;
+mod schema;
 mod yaml;
 
 use super::{Loaded, PluginConfig, parse, render};

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::fs;
 
 /// The shorter of the two configs every Synapse plugin author has met.
-const OVERVIEW_SAMPLE: &str = "\
+pub(super) const OVERVIEW_SAMPLE: &str = "\
 name: My Training Plugin
 code: my-training-plugin
 version: 1.0.0
@@ -30,7 +30,7 @@ actions:
 ";
 
 /// The longer one.
-const GUIDE_SAMPLE: &str = "\
+pub(super) const GUIDE_SAMPLE: &str = "\
 name: YOLOv8 Object Detection
 code: yolov8
 version: 0.1.0
@@ -62,7 +62,7 @@ actions:
     description: Run inference on images
 ";
 
-const EVERY_KEY: &str = "\
+pub(super) const EVERY_KEY: &str = "\
 name: Harbour Watch
 code: harbour-watch
 version: 2.1.0-rc.1
