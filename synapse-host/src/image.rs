@@ -19,7 +19,8 @@ use synapse_sdk::errors::{IncompatiblePlugin, Result, ResultExt};
 use synapse_sdk::manifest::Manifest;
 use synapse_sdk::{Env, PluginError};
 
-use crate::inspect::{Inspected, inspect, open_file};
+use crate::check::{self, Machine};
+use crate::inspect::{Inspected, inspect};
 use crate::worker_program::ask_for_manifest;
 
 /// A plugin's file, checked; its code is loaded when it is first needed here.
@@ -59,7 +60,7 @@ impl Image {
     /// # Errors
     /// As [`inspect`].
     pub fn open(path: &Path) -> Result<Arc<Self>> {
-        let file = open_file(path)?;
+        let file = check::open(path)?;
         let stamp = Stamp::of(&file)?;
         let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
         let known = opened.get(path);
@@ -105,11 +106,22 @@ impl Image {
         if let Some(plugin) = self.plugin.get() {
             return Ok(plugin);
         }
+        self.check_machine()?;
         let plugin = match &self.replacement {
             None => load(&self.path, &self.path)?,
             Some(file) => load_again(&self.path, file)?,
         };
         Ok(self.plugin.get_or_init(|| plugin))
+    }
+
+    /// What the system's loader would find missing, and what it does not look
+    /// at: told with what to do, and before any of the plugin's code runs.
+    fn check_machine(&self) -> Result<()> {
+        let inspected = &self.inspected;
+        let machine = Machine::here();
+        let reasons =
+            check::on_this_machine(&self.path, Some(&inspected.facts), &inspected.needs, &machine);
+        check::error(&self.path, &reasons).map_or(Ok(()), Err)
     }
 
     /// The object of an action, made once per environment: a call with other

@@ -13,12 +13,19 @@
 /// `export_plugin!()` exports whatever is registered; which actions there are is
 /// then known only once the plugin is loaded.
 ///
+/// A plugin that is of no use without a service of the host says so; a host
+/// that does not offer it then refuses the plugin before any of it runs:
+///
+/// ```text
+/// synapse_sdk::export_plugin!(label, train::Train; requires = ["client.request/1"]);
+/// ```
+///
 /// `config.yaml` beside `Cargo.toml` becomes part of the plugin. Nothing is
 /// exported under `cfg(test)`, nor with the crate feature `static`, so that
 /// several plugins can be linked into one program.
 #[macro_export]
 macro_rules! export_plugin {
-    ($($action:ty),* $(,)?) => {
+    ($($action:ty),* $(,)? $(; requires = [$($service:literal),* $(,)?])?) => {
         // On the outer item, because an item's own `allow` comes too late for its `cfg`.
         #[allow(unexpected_cfgs)]
         const _: () = {
@@ -28,7 +35,14 @@ macro_rules! export_plugin {
                 const PACKAGE: $crate::abi::identity::Package = $crate::abi::identity::Package {
                     name: ::core::env!("CARGO_PKG_NAME"),
                     version: ::core::env!("CARGO_PKG_VERSION"),
+                    requires: &[$($($service),*)?],
+                    target_features: &TARGET_FEATURES,
                 };
+                const COMPILED: &[(&::core::primitive::str, ::core::primitive::bool)] =
+                    $crate::__target_features!($crate::__compiled_features);
+                const TARGET_FEATURES: [&::core::primitive::str; $crate::abi::target_features::count(COMPILED)] =
+                    $crate::abi::target_features::enabled(COMPILED);
+                const _: () = $crate::abi::identity::check_services(PACKAGE.requires);
                 const LISTED: &[$crate::__private::Listed] = &[$(<$action as $crate::__private::Listable>::LISTED),*];
                 const CONFIG: &[u8] = ::core::include_bytes!(::core::concat!(
                     ::core::env!("CARGO_MANIFEST_DIR"),

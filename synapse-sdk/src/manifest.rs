@@ -74,9 +74,10 @@ impl Manifest {
         let defs = registry();
         let mut data_types: Vec<DataTypeSpec> = Vec::new();
         let named = defs.iter().flat_map(|def| [def.facts().input, def.facts().output]).flatten();
-        for facts in named.flat_map(DataTypeFacts::lineage) {
-            if !data_types.iter().any(|known| known.id == facts.id) {
-                data_types.push(facts.into());
+        // Two types of one id both stand here: the host refuses them.
+        for spec in named.flat_map(DataTypeFacts::lineage).map(DataTypeSpec::from) {
+            if !data_types.contains(&spec) {
+                data_types.push(spec);
             }
         }
         Self {

@@ -5,8 +5,9 @@
 
 use synapse_sdk::__private::{Listable as _, Listed, distinct_names};
 use synapse_sdk::abi::identity::{
-    BadIdentity, Blob, Identity, MAX_CONFIG, MAX_JSON, Package, flags, json_len,
+    BadIdentity, Blob, Identity, MAX_CONFIG, MAX_JSON, Package, check_services, flags, json_len,
 };
+use synapse_sdk::abi::target_features::detected;
 use synapse_sdk::abi::layout::{ABI_MAJOR, ABI_MINOR, BLOB_VERSION, MAGIC};
 use synapse_sdk::prelude::*;
 
@@ -21,13 +22,19 @@ fn r#move(_params: (), _ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-const PACKAGE: Package = Package { name: "net", version: "1.2.3-rc.1+build" };
+const PACKAGE: Package = Package {
+    name: "net",
+    version: "1.2.3-rc.1+build",
+    requires: &["client.request/1", "work_dir/1"],
+    target_features: &["avx2", "fma"],
+};
+const BARE: Package = Package { name: "bare", version: "0.0.0", requires: &[], target_features: &[] };
 const LISTED: &[Listed] = &[train::LISTED, r#move::LISTED];
 const CONFIG: &[u8] = "name: Größe # \"quoted\" \\ and\nall\n".as_bytes();
 
 static BLOB: Blob<{ json_len(&PACKAGE, LISTED) }, { CONFIG.len() }> =
     Blob::new(flags(true, true, false), &PACKAGE, LISTED, CONFIG);
-static EMPTY: Blob<{ json_len(&PACKAGE, &[]) }, 0> = Blob::new(flags(false, false, true), &PACKAGE, &[], &[]);
+static EMPTY: Blob<{ json_len(&BARE, &[]) }, 0> = Blob::new(flags(false, false, true), &BARE, &[], &[]);
 
 fn bytes_of<const JSON: usize, const LEN: usize>(blob: &'static Blob<JSON, LEN>) -> &'static [u8] {
     // What `repr(C)` adds at the end is not part of the identity.
@@ -46,6 +53,8 @@ fn what_was_put_together_is_read() {
     let facts = identity.facts;
     assert_eq!((facts.package.as_str(), facts.version.as_str()), ("net", "1.2.3-rc.1+build"));
     assert!(facts.rustc.starts_with("rustc ") && facts.target.contains('-'), "{facts:?}");
+    assert_eq!(facts.requires, ["client.request/1", "work_dir/1"]);
+    assert_eq!(facts.target_features, ["avx2", "fma"]);
     let told: Vec<_> =
         facts.actions.iter().map(|action| (action.name.as_str(), action.item.as_str())).collect();
     assert_eq!(told, [("train-fast", "train"), ("move", "move")]);
@@ -62,6 +71,35 @@ fn an_identity_without_actions_and_config_is_one() {
     let identity = Identity::parse(bytes_of(&EMPTY)).unwrap();
     assert!(!identity.panic_unwinds && !identity.actions_listed && identity.debug_build);
     assert!(identity.facts.actions.is_empty() && identity.config.is_empty());
+    assert!(identity.facts.requires.is_empty() && identity.facts.target_features.is_empty());
+}
+
+#[test]
+fn an_identity_that_lacks_what_came_later_is_one() {
+    let json = br#"{"crate":"old","version":"0.1.0","sdk":"0.0.9","rustc":"","target":""}"#;
+    let mut bytes = bytes_of(&EMPTY)[..32].to_vec();
+    bytes[24..28].copy_from_slice(&(json.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(json);
+    let facts = Identity::parse(&bytes).unwrap().facts;
+    assert!(facts.actions.is_empty() && facts.requires.is_empty() && facts.target_features.is_empty());
+}
+
+#[test]
+fn a_service_is_named_with_its_number() {
+    check_services(&["client.request/1", "work_dir/12"]);
+    for wrong in ["", "client", "client/", "/1", "Client/1", "client/1a", "a\"/1"] {
+        let refused = std::panic::catch_unwind(|| check_services(&[wrong]));
+        assert!(refused.is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn what_this_machine_was_built_for_it_has() {
+    const COMPILED: &[(&str, bool)] = synapse_sdk::__target_features!(synapse_sdk::__compiled_features);
+    for (feature, enabled) in COMPILED {
+        assert!(!enabled || detected(feature), "{feature}");
+    }
+    assert!(!detected("avx9000"));
 }
 
 #[test]

@@ -326,6 +326,11 @@ struct ClientRequest<'a> {
     body: Value,
 }
 
+/// The services a host of this version knows. Whether a run has a backend to
+/// ask is another matter.
+pub const SERVICES: [&str; 6] =
+    ["run.info/1", "work_dir/1", "state.save/1", "state.load/1", "client.request/1", "agent.request/1"];
+
 /// The services by name. A name never changes its meaning: a new one gets a
 /// new number.
 fn serve(services: &dyn Services, service: &str, request: &[u8], body: &[u8]) -> Served {

@@ -72,6 +72,10 @@ pub const fn flags(unwinds: bool, listed: bool, debug: bool) -> u64 {
 pub struct Package {
     pub name: &'static str,
     pub version: &'static str,
+    /// Host services without which it is of no use.
+    pub requires: &'static [&'static str],
+    /// Features of the processor that its code may use.
+    pub target_features: &'static [&'static str],
 }
 
 /// The JSON of an identity is put together from pieces, none of which needs
@@ -99,11 +103,41 @@ const fn piece(package: &Package, actions: &[Listed], index: usize) -> Option<&'
     if index == 0 {
         return Some("\",\"actions\":[");
     }
-    let (action, field) = ((index - 1) / EACH, (index - 1) % EACH);
-    if action < actions.len() {
-        return Some(action_piece(actions[action].facts, field, action == 0));
+    let index = index - 1;
+    if index < actions.len() * EACH {
+        return Some(action_piece(actions[index / EACH].facts, index % EACH, index < EACH));
     }
-    if action == actions.len() && field == 0 { Some("]}") } else { None }
+    tail_piece(package, index - actions.len() * EACH)
+}
+
+const fn tail_piece(package: &Package, index: usize) -> Option<&'static str> {
+    if index == 0 {
+        return Some("],\"requires\":[");
+    }
+    let index = index - 1;
+    let requires = 3 * package.requires.len();
+    if index < requires {
+        return Some(quoted(package.requires, index));
+    }
+    if index == requires {
+        return Some("],\"target_features\":[");
+    }
+    let index = index - requires - 1;
+    let features = 3 * package.target_features.len();
+    if index < features {
+        return Some(quoted(package.target_features, index));
+    }
+    if index == features { Some("]}") } else { None }
+}
+
+/// Three pieces for each of `words`: they become strings of a list.
+const fn quoted(words: &[&'static str], index: usize) -> &'static str {
+    match index % 3 {
+        0 if index == 0 => "\"",
+        0 => ",\"",
+        1 => words[index / 3],
+        _ => "\"",
+    }
 }
 
 const fn action_piece(facts: &ActionFacts, field: usize, first: bool) -> &'static str {
@@ -139,6 +173,34 @@ const fn action_piece(facts: &ActionFacts, field: usize, first: bool) -> &'stati
         "\"}",
     ];
     pieces[field]
+}
+
+/// Not public: fails to compile when one of these is not named as services are,
+/// by a name and a number, such as `client.request/1`.
+#[doc(hidden)]
+#[track_caller]
+pub const fn check_services(names: &[&str]) {
+    let mut index = 0;
+    while index < names.len() {
+        assert!(is_service(names[index].as_bytes()), "a service is named like `client.request/1`");
+        index += 1;
+    }
+}
+
+const fn is_service(name: &[u8]) -> bool {
+    let mut index = 0;
+    while index < name.len() && matches!(name[index], b'a'..=b'z' | b'_' | b'.') {
+        index += 1;
+    }
+    let slash = index;
+    if slash == 0 || slash == name.len() || name[slash] != b'/' {
+        return false;
+    }
+    index += 1;
+    while index < name.len() && name[index].is_ascii_digit() {
+        index += 1;
+    }
+    index == name.len() && index > slash + 1
 }
 
 /// The length of an identity's JSON.
@@ -202,6 +264,13 @@ pub struct Facts {
     /// Its actions, when it lists them.
     #[serde(default)]
     pub actions: Vec<ListedAction>,
+    /// The host services it cannot do without, such as `client.request/1`.
+    #[serde(default)]
+    pub requires: Vec<String>,
+    /// The features of the processor that its code may use, beyond those every
+    /// processor of the target has; named as rustc does.
+    #[serde(default)]
+    pub target_features: Vec<String>,
 }
 
 /// An action as the identity lists it.

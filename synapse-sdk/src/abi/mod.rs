@@ -17,3 +17,4 @@ pub mod identity;
 pub mod layout;
 #[doc(hidden)]
 pub mod plugin_side;
+pub mod target_features;

@@ -1,0 +1,127 @@
+//! Reads a plugin's file, as far as it can be read, and notes what is wrong
+//! with it. Runs nothing of it.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::path::Path;
+
+use object::elf::{ELFMAG, ET_DYN, FileHeader64};
+use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
+use object::{Architecture, Endianness, Object, ObjectSection, ReadCache};
+use synapse_sdk::abi::identity::Identity;
+use synapse_sdk::abi::layout::{ABI_MAJOR, IDENTITY_SECTION};
+use synapse_sdk::errors::{NotFoundError, Result};
+use synapse_sdk::{ErrorKind, PluginError};
+
+use super::needs::Needs;
+use super::reason::Reason;
+
+pub(super) type Elf<'data> = ElfFile64<'data, Endianness, &'data ReadCache<File>>;
+
+/// A plugin's file as it was read.
+#[derive(Debug, Default)]
+pub struct PluginFile {
+    /// What is wrong with it on every machine of this kind.
+    pub reasons: Vec<Reason>,
+    /// What it says of itself, when that can be read.
+    pub identity: Option<Identity<'static>>,
+    /// What it needs of the system, when that can be read.
+    pub needs: Option<Needs>,
+}
+
+impl PluginFile {
+    /// Reads the file at `path`. It is read through a cache and not mapped: a
+    /// file that is cut short meanwhile must not end this process.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) and [`Io`](ErrorKind::Io) when it
+    /// cannot be opened. What is wrong with its bytes is no error but a reason.
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(NotFoundError::new(format!("{} is a folder, not a plugin's file", path.display())));
+        }
+        let cache = ReadCache::new(file);
+        let mut read = Self::default();
+        if let Err(reason) = read.sections(&cache, metadata.len()) {
+            read.reasons.push(reason);
+        }
+        Ok(read)
+    }
+
+    /// Notes what can be gone on with, returns what cannot.
+    fn sections(&mut self, cache: &ReadCache<File>, bytes: u64) -> Result<(), Reason> {
+        whole(cache, bytes)?;
+        let elf = Elf::parse(cache).map_err(|error| Reason::Damaged(error.to_string()))?;
+        if elf.elf_header().e_type.get(elf.endian()) != ET_DYN {
+            return Err(Reason::NotShared);
+        }
+        self.reasons.extend(machine(elf.architecture()));
+        self.needs = Some(Needs::of(&elf).map_err(|error| Reason::Damaged(error.to_string()))?);
+        let section = elf.section_by_name(IDENTITY_SECTION).ok_or(Reason::NoIdentity)?;
+        let bytes = section.data().map_err(|error| Reason::Damaged(error.to_string()))?;
+        let identity = Identity::parse(bytes).map_err(Reason::Identity)?;
+        self.reasons.extend(interface(&identity));
+        let config = Cow::Owned(identity.config.into_owned());
+        self.identity = Some(Identity { config, ..identity });
+        Ok(())
+    }
+}
+
+/// Opens a plugin's file for reading.
+pub(crate) fn open(path: &Path) -> Result<File> {
+    File::open(path)
+        .map_err(|error| PluginError::new(ErrorKind::of_io(&error), format!("{}: {error}", path.display())))
+}
+
+/// Whether as much of the file is there as its header and segments speak of.
+fn whole(cache: &ReadCache<File>, bytes: u64) -> Result<(), Reason> {
+    const HEADER: u64 = size_of::<FileHeader64<Endianness>>() as u64;
+    const CLASS: usize = 4;
+    const CLASS_64: u8 = 2;
+    let start = object::ReadRef::read_bytes_at(cache, 0, bytes.min(HEADER)).unwrap_or_default();
+    if start.len() < ELFMAG.len() || start[..ELFMAG.len()] != ELFMAG {
+        return Err(Reason::NotElf);
+    }
+    if start.get(CLASS).is_some_and(|class| *class != CLASS_64) {
+        return Err(Reason::NotElf);
+    }
+    if bytes < HEADER {
+        return Err(Reason::CutShort { bytes, expected: HEADER });
+    }
+    let damaged = |error: object::read::Error| Reason::Damaged(error.to_string());
+    let header = FileHeader64::<Endianness>::parse(cache).map_err(damaged)?;
+    let endian = header.endian().map_err(damaged)?;
+    let table = |offset: u64, count: u16, size: u16| offset.saturating_add(u64::from(count) * u64::from(size));
+    let sections =
+        table(header.e_shoff.get(endian), header.e_shnum.get(endian), header.e_shentsize.get(endian));
+    let programs =
+        table(header.e_phoff.get(endian), header.e_phnum.get(endian), header.e_phentsize.get(endian));
+    let tables = sections.max(programs);
+    if tables > bytes {
+        return Err(Reason::CutShort { bytes, expected: tables });
+    }
+    let segments = header.program_headers(endian, cache).map_err(damaged)?.iter();
+    let end =
+        segments.map(|segment| segment.p_offset(endian).saturating_add(segment.p_filesz(endian))).max();
+    match end {
+        Some(expected) if expected > bytes => Err(Reason::CutShort { bytes, expected }),
+        _ => Ok(()),
+    }
+}
+
+fn machine(built: Architecture) -> Option<Reason> {
+    let here = if cfg!(target_arch = "x86_64") { Architecture::X86_64 } else { Architecture::Aarch64 };
+    let other = built != here;
+    other.then(|| Reason::Machine { built: format!("{built:?}"), here: format!("{here:?}") })
+}
+
+fn interface(identity: &Identity<'_>) -> Option<Reason> {
+    let other = identity.abi_major != ABI_MAJOR;
+    other.then(|| Reason::Abi {
+        major: identity.abi_major,
+        minor: identity.abi_minor,
+        sdk: identity.facts.sdk.clone(),
+    })
+}

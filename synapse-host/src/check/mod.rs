@@ -1,0 +1,87 @@
+//! Whether a plugin would load here, and why not: looked at before any of its
+//! code runs. The loader refuses with the same sentences that
+//! `synapse plugin check --why-not` prints.
+
+mod described;
+mod file;
+mod libraries;
+mod machine;
+mod needs;
+mod reason;
+#[cfg(test)]
+mod tests;
+mod version;
+
+use std::path::Path;
+
+use synapse_sdk::abi::identity::Facts;
+
+pub use described::{described, differs};
+pub use file::PluginFile;
+pub(crate) use file::open;
+pub use machine::Machine;
+pub use needs::Needs;
+pub use reason::{Reason, error};
+pub use version::Version;
+
+/// Every reason why the plugin's file at `path` would not load into this
+/// process on `machine`.
+///
+/// # Errors
+/// As [`PluginFile::read`]: the file cannot be opened.
+pub fn why_not(path: &Path, machine: &Machine) -> synapse_sdk::errors::Result<Vec<Reason>> {
+    let file = PluginFile::read(path)?;
+    let foreign = file.reasons.iter().any(|reason| matches!(reason, Reason::Machine { .. }));
+    let mut reasons = file.reasons;
+    if let Some(identity) = &file.identity {
+        reasons.extend(described::two_actions(&identity.facts.actions));
+        if !identity.panic_unwinds {
+            reasons.push(Reason::PanicAborts);
+        }
+    }
+    // What another kind of machine has, this one does not tell.
+    if let Some(needs) = file.needs.filter(|_| !foreign) {
+        let facts = file.identity.map(|identity| identity.facts);
+        reasons.extend(on_this_machine(path, facts.as_ref(), &needs, machine));
+    }
+    Ok(reasons)
+}
+
+/// What `machine` lacks for the plugin at `path`.
+pub(crate) fn on_this_machine(
+    path: &Path,
+    facts: Option<&Facts>,
+    needs: &Needs,
+    machine: &Machine,
+) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if let Some(facts) = facts {
+        reasons.extend(services(facts, &machine.services));
+        reasons.extend(processor(facts, machine.has_feature));
+    }
+    if let (Some(needed), Some(here)) = (&needs.glibc, &machine.glibc)
+        && needed > here
+    {
+        reasons.push(Reason::Glibc { needed: needed.to_string(), here: here.to_string() });
+    }
+    reasons.extend(libraries::missing(path, needs));
+    reasons
+}
+
+fn services(facts: &Facts, offered: &[String]) -> Vec<Reason> {
+    let missing = facts.requires.iter().filter(|service| !offered.contains(service));
+    let missing = missing.map(|service| {
+        let name = service.split('/').next().unwrap_or_default();
+        let other: Vec<String> =
+            offered.iter().filter(|other| other.split('/').next() == Some(name)).cloned().collect();
+        let offered = if other.is_empty() { offered.to_vec() } else { other };
+        Reason::MissingService { service: service.clone(), sdk: facts.sdk.clone(), offered }
+    });
+    missing.collect()
+}
+
+fn processor(facts: &Facts, has: fn(&str) -> bool) -> Option<Reason> {
+    let missing: Vec<String> =
+        facts.target_features.iter().filter(|feature| !has(feature)).cloned().collect();
+    (!missing.is_empty()).then_some(Reason::Processor { missing })
+}
