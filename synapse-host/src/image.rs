@@ -119,8 +119,7 @@ impl Image {
     fn check_machine(&self) -> Result<()> {
         let inspected = &self.inspected;
         let machine = Machine::here();
-        let reasons =
-            check::on_this_machine(&self.path, Some(&inspected.facts), &inspected.needs, &machine);
+        let reasons = check::on_this_machine(&self.path, Some(&inspected.facts), &inspected.needs, &machine);
         check::error(&self.path, &reasons).map_or(Ok(()), Err)
     }
 

@@ -8,6 +8,7 @@ pub mod author;
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod differences;
 pub mod home;
 pub mod image;
 pub mod inspect;

@@ -7,8 +7,8 @@ use synapse_sdk::__private::{Listable as _, Listed, distinct_names};
 use synapse_sdk::abi::identity::{
     BadIdentity, Blob, Identity, MAX_CONFIG, MAX_JSON, Package, check_services, flags, json_len,
 };
-use synapse_sdk::abi::target_features::detected;
 use synapse_sdk::abi::layout::{ABI_MAJOR, ABI_MINOR, BLOB_VERSION, MAGIC};
+use synapse_sdk::abi::target_features::detected;
 use synapse_sdk::prelude::*;
 
 /// Trains.

@@ -9,8 +9,10 @@ mod build;
 mod command;
 mod created;
 mod generated;
+mod patched;
 
 pub use build::{library, synapse, workspace};
 pub use command::{Ended, Invocation, Running, Synapse};
 pub use created::Nursery;
 pub use generated::Generated;
+pub use patched::Patched;

@@ -4,14 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use synapse_tests::{Synapse, library};
+use serde_json::json;
+use synapse_tests::{Patched, Synapse, library};
 use tempfile::TempDir;
 
 /// Where things lie in a plugin's identity.
-const MAGIC: &[u8] = b"SYNAPSE\0\x01\0";
+const LAYOUT: usize = 8;
 const ABI_MAJOR: usize = 10;
 const FLAGS: usize = 16;
 const JSON_LENGTH: usize = 24;
+const JSON: usize = 32;
 
 /// A file to be run, and a file that its initialiser leaves behind.
 struct Suspect {
@@ -27,31 +29,20 @@ impl Suspect {
         Self { folder, file }
     }
 
-    /// `misbehave` with the bytes at an offset in its identity replaced.
-    fn patched(offset: usize, bytes: &[u8]) -> Self {
-        let mut plugin = plugin();
-        let places: Vec<usize> = (0..plugin.len()).filter(|at| plugin[*at..].starts_with(MAGIC)).collect();
-        assert_eq!(places.len(), 1, "a plugin has one identity");
-        let at = places[0] + offset;
-        plugin[at..at + bytes.len()].copy_from_slice(bytes);
-        Self::new("patched.so", &plugin)
+    /// `misbehave` after `change`.
+    fn patched(change: impl FnOnce(&mut Patched)) -> Self {
+        let mut plugin = Patched::library("misbehave");
+        change(&mut plugin);
+        Self::new("patched.so", plugin.bytes())
     }
 
     fn marker(&self) -> PathBuf {
         self.folder.path().join("marker")
     }
 
-    /// `misbehave` with a text in it replaced by one as long.
-    fn reworded(old: &str, new: &str) -> Self {
-        let mut plugin = plugin();
-        let place = plugin.windows(old.len()).position(|bytes| bytes == old.as_bytes());
-        let at = place.unwrap_or_else(|| panic!("no `{old}` in the plugin"));
-        plugin[at..at + new.len()].copy_from_slice(new.as_bytes());
-        Self::new("reworded.so", &plugin)
-    }
-
     /// It has to be refused in one sentence that says `why`, with a hint, in
-    /// text and as JSON, and nothing of it may have been executed.
+    /// text and as JSON, by the loader and by `plugin check`, and nothing of it
+    /// may have been executed.
     #[track_caller]
     fn is_refused(&self, why: &str, hint: &str) {
         let synapse = Synapse::new();
@@ -64,6 +55,8 @@ impl Suspect {
         let error = run("nested --json").error();
         assert_eq!(error["kind"], "incompatible_plugin");
         assert!(error["message"].as_str().is_some_and(|text| text.contains(why)), "{error}");
+        let check = synapse.call("plugin check --why-not --json").arg(&self.file);
+        assert_eq!(check.env("MISBEHAVE_LOAD_MARKER", self.marker()).run().code(5).error(), error);
         assert!(!self.marker().exists(), "code of the file was executed");
         assert_eq!(synapse.runs(), 0);
     }
@@ -84,20 +77,41 @@ fn a_whole_copy_runs_and_its_initialiser_leaves_the_marker() {
 #[test]
 fn a_text_file_is_no_library() {
     Suspect::new("notes.so", b"not a library, but quite long enough to hold the header of one if it were")
-        .is_refused("it is no 64-bit ELF file", "build or copy the plugin again");
+        .is_refused("it is no 64-bit ELF file", "name a plugin's .so file");
 }
 
 #[test]
 fn an_empty_file_is_no_library() {
-    Suspect::new("empty.so", b"").is_refused("it is no 64-bit ELF file", "build or copy the plugin again");
+    Suspect::new("empty.so", b"").is_refused("it is no 64-bit ELF file", "name a plugin's .so file");
 }
 
 #[test]
 fn a_library_that_was_cut_short_is_refused_wherever_it_was_cut() {
     let whole = plugin();
     for length in [40, 64, 4096, whole.len() / 2, whole.len() - 1] {
-        Suspect::new("cut.so", &whole[..length]).is_refused("cut.so", "build");
+        let why = format!("it is cut short: {length} of ");
+        Suspect::new("cut.so", &whole[..length]).is_refused(&why, "build or copy the plugin again");
     }
+}
+
+#[test]
+fn an_object_file_and_a_library_of_32_bits_are_refused() {
+    const CLASS: usize = 4;
+    const TYPE: usize = 16;
+    Suspect::patched(|plugin| plugin.at(TYPE, &1_u16.to_le_bytes()))
+        .is_refused("it is no shared library", "a plugin's Cargo.toml says `crate-type = ");
+    Suspect::patched(|plugin| plugin.at(CLASS, &[1]))
+        .is_refused("it is no 64-bit ELF file", "name a plugin's .so file");
+}
+
+#[test]
+fn headers_that_lead_nowhere_are_refused() {
+    const SECTIONS: usize = 40;
+    const SECTION_COUNT: usize = 60;
+    let far = u64::MAX.to_le_bytes();
+    Suspect::patched(|plugin| plugin.at(SECTIONS, &far)).is_refused("it is cut short", "build or copy");
+    Suspect::patched(|plugin| plugin.at(SECTION_COUNT, &[0xff, 0xff]))
+        .is_refused("it is cut short", "build or copy");
 }
 
 #[test]
@@ -140,63 +154,136 @@ fn a_program_is_no_plugin() {
 
 #[test]
 fn a_plugin_of_a_newer_interface_is_refused() {
-    Suspect::patched(ABI_MAJOR, &2_u16.to_le_bytes())
-        .is_refused("speaks version 2 of the plugin interface", "use a newer synapse");
+    Suspect::patched(|plugin| plugin.identity(ABI_MAJOR, &2_u16.to_le_bytes()))
+        .is_refused("speaks version 2.0 of the plugin interface", "use a newer synapse");
 }
 
 #[test]
 fn a_plugin_of_an_older_interface_is_refused() {
-    Suspect::patched(ABI_MAJOR, &0_u16.to_le_bytes())
-        .is_refused("speaks version 0 of the plugin interface", "rebuild the plugin with the SDK");
+    Suspect::patched(|plugin| plugin.identity(ABI_MAJOR, &0_u16.to_le_bytes()))
+        .is_refused("speaks version 0.0 of the plugin interface", "rebuild the plugin with the SDK");
 }
 
 #[test]
 fn a_plugin_whose_panics_abort_runs_isolated_and_that_is_said() {
     // No flag for panics that unwind, actions listed.
-    let suspect = Suspect::patched(FLAGS, &2_u64.to_le_bytes());
+    let suspect = Suspect::patched(|plugin| plugin.identity(FLAGS, &2_u64.to_le_bytes()));
     let synapse = Synapse::new();
     let ended = synapse.call("plugin run").arg(&suspect.file).words("nested").run().code(0);
     ended.says("built with panic = \"abort\": it runs isolated");
     assert_eq!(synapse.last_run()["run"]["mode"], "isolated");
+    let check = synapse.call("plugin check --why-not").arg(&suspect.file).run().code(5);
+    check.says("built with panic = \"abort\"").says("hint: run it isolated, or remove");
 }
 
 #[test]
 fn an_identity_that_claims_too_much_is_refused() {
-    Suspect::patched(JSON_LENGTH, &u32::MAX.to_le_bytes())
+    Suspect::patched(|plugin| plugin.identity(JSON_LENGTH, &u32::MAX.to_le_bytes()))
         .is_refused("its identity is larger than any can be", "build the plugin again");
-    Suspect::patched(JSON_LENGTH, &(1_u32 << 20).to_le_bytes())
+    Suspect::patched(|plugin| plugin.identity(JSON_LENGTH, &(1_u32 << 20).to_le_bytes()))
         .is_refused("its identity is cut short", "build the plugin again");
 }
 
 #[test]
 fn an_identity_of_another_layout_is_refused() {
-    Suspect::patched(8, &7_u16.to_le_bytes()).is_refused("layout version 7", "build the plugin again");
+    Suspect::patched(|plugin| plugin.identity(LAYOUT, &7_u16.to_le_bytes()))
+        .is_refused("layout version 7", "build the plugin again");
 }
 
 #[test]
 fn an_identity_whose_json_is_damaged_is_refused() {
-    Suspect::patched(32, b"[oops").is_refused("its identity cannot be read", "build the plugin again");
+    Suspect::patched(|plugin| plugin.identity(JSON, b"[oops"))
+        .is_refused("its identity cannot be read", "build the plugin again");
 }
 
 #[test]
 fn a_library_for_another_machine_is_refused() {
     const MACHINE: usize = 18;
     const AARCH64: u16 = 183;
-    let mut plugin = plugin();
-    plugin[MACHINE..MACHINE + 2].copy_from_slice(&AARCH64.to_le_bytes());
-    Suspect::new("arm.so", &plugin)
+    Suspect::patched(|plugin| plugin.at(MACHINE, &AARCH64.to_le_bytes()))
         .is_refused("was built for Aarch64; this machine is", "build the plugin on a machine");
 }
 
 #[test]
 fn a_library_it_needs_and_does_not_find_is_named() {
-    Suspect::reworded("libgcc_s.so.1", "libgcc_q.so.1")
-        .is_refused("libgcc_q.so.1", "install the library it names");
+    Suspect::patched(|plugin| plugin.reword("libgcc_s.so.1", "libgcc_q.so.1")).is_refused(
+        "it needs the library libgcc_q.so.1, which is not on this system",
+        "install the library it names, ship it beside the plugin",
+    );
+}
+
+#[test]
+fn a_plugin_for_a_newer_c_library_is_refused() {
+    Suspect::patched(|plugin| plugin.reword("GLIBC_2.34", "GLIBC_9.34"))
+        .is_refused("it needs glibc 9.34; this system has 2.", "build the plugin on a system with glibc 2.");
+}
+
+#[test]
+fn a_plugin_without_its_section_or_magic_is_refused() {
+    Suspect::patched(|plugin| plugin.reword("\0.synapse\0", "\0.sinapse\0"))
+        .is_refused("it has no section `.synapse`", "a plugin's lib.rs ends with");
+    Suspect::patched(|plugin| plugin.identity(0, b"SINAPSE"))
+        .is_refused("its identity does not begin with `SYNAPSE`", "build the plugin again");
+}
+
+#[test]
+fn a_plugin_that_needs_a_service_this_host_does_not_offer_is_refused() {
+    let needs = |service: &str| {
+        let services = json!([service]);
+        Suspect::patched(|plugin| plugin.facts(|facts| facts["requires"] = services))
+    };
+    needs("artifact.put/2").is_refused(
+        "it needs the host service artifact.put/2 (SDK 0.1.0); this synapse (0.1.0) offers run.info/1, ",
+        "use a newer synapse",
+    );
+    // One of that name is there, with another number.
+    needs("client.request/2").is_refused("(0.1.0) offers client.request/1", "use a newer synapse");
+    let synapse = Synapse::new();
+    synapse.call("plugin check --why-not").arg(&needs("client.request/1").file).run().code(0);
+}
+
+#[test]
+fn a_plugin_for_another_processor_is_refused() {
+    let features = json!(["sse3", "avx9000"]);
+    Suspect::patched(|plugin| plugin.facts(|facts| facts["target_features"] = features)).is_refused(
+        "it was built for a processor with avx9000; this one has not",
+        "build the plugin without `target-cpu`",
+    );
+}
+
+#[test]
+fn two_actions_of_one_name_are_told() {
+    let suspect = Suspect::patched(|plugin| {
+        plugin.facts(|facts| facts["actions"][1]["name"] = facts["actions"][0]["name"].clone());
+    });
+    let check = Synapse::new().call("plugin check --why-not").arg(&suspect.file).run().code(5);
+    check.says("two of its actions are named `").says("hint: give one of them another `name = ");
+}
+
+#[test]
+fn all_reasons_are_told_at_once_each_with_what_to_do() {
+    let suspect = Suspect::patched(|plugin| {
+        plugin.reword("libgcc_s.so.1", "libgcc_q.so.1");
+        plugin.reword("GLIBC_2.34", "GLIBC_9.34");
+        plugin.identity(ABI_MAJOR, &3_u16.to_le_bytes());
+    });
+    let synapse = Synapse::new();
+    let check = synapse.call("plugin check --why-not").arg(&suspect.file).run().code(5);
+    check
+        .says("patched.so cannot be loaded, for 3 reasons\n  abi: it speaks version 3.0 of")
+        .says("\n    use a newer synapse\n  glibc: it needs glibc 9.34")
+        .says("\n    build the plugin on a system with glibc")
+        .says("\n  library: it needs the library libgcc_q.so.1")
+        .says("\n    install the library");
+    let error = synapse.call("plugin check --why-not --json").arg(&suspect.file).run().code(5).error();
+    let rules: Vec<_> = error["details"].as_array().expect("a list").iter().map(|one| &one["rule"]).collect();
+    assert_eq!(rules, ["abi", "glibc", "library"]);
+    assert_eq!(error["details"][0]["given"], "3.0");
 }
 
 #[test]
 fn a_config_within_that_is_invalid_is_told_by_line() {
-    let suspect = Suspect::reworded("category: custom", "category: castum");
+    let suspect = Suspect::patched(|plugin| plugin.reword("category: custom", "category: castum"));
     let ended = Synapse::new().call("plugin run").arg(&suspect.file).words("nested").run().code(3);
     ended.says(":4:11: category: `castum` is not one of").says("did you mean `custom`?");
 }

@@ -65,3 +65,9 @@ fn what_is_told_without_a_run() {
     fits(&inspected, "inspect");
     fits(&synapse.act("greet", "greet --json --dry-run -P name=Ada").run().code(0).document(), "dry-run");
 }
+
+#[test]
+fn a_plugin_that_would_load() {
+    let check = Synapse::new().call("plugin check --json").arg(library("greet")).run().code(0);
+    fits(&check.document(), "check");
+}

@@ -109,7 +109,10 @@ mod tests {
         assert_eq!(told(&[]), None);
         let texts = [
             (("/sdk", json!("0.2.0")), "it names SDK 0.1.0, and the code was built with 0.2.0"),
-            (("/actions/1/name", json!("tune")), "it lists the actions test, train, and the code has test, tune"),
+            (
+                ("/actions/1/name", json!("tune")),
+                "it lists the actions test, train, and the code has test, tune",
+            ),
             (("/actions/1/params", json!({ "type": "object" })), "the params of `train` have another schema"),
             (("/actions/0/result", json!(true)), "the result of `test` has another schema"),
             (("/actions/0/module", json!("net")), "`test` is declared otherwise"),

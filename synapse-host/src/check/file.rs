@@ -93,7 +93,8 @@ fn whole(cache: &ReadCache<File>, bytes: u64) -> Result<(), Reason> {
     let damaged = |error: object::read::Error| Reason::Damaged(error.to_string());
     let header = FileHeader64::<Endianness>::parse(cache).map_err(damaged)?;
     let endian = header.endian().map_err(damaged)?;
-    let table = |offset: u64, count: u16, size: u16| offset.saturating_add(u64::from(count) * u64::from(size));
+    let table =
+        |offset: u64, count: u16, size: u16| offset.saturating_add(u64::from(count) * u64::from(size));
     let sections =
         table(header.e_shoff.get(endian), header.e_shnum.get(endian), header.e_shentsize.get(endian));
     let programs =
@@ -103,8 +104,7 @@ fn whole(cache: &ReadCache<File>, bytes: u64) -> Result<(), Reason> {
         return Err(Reason::CutShort { bytes, expected: tables });
     }
     let segments = header.program_headers(endian, cache).map_err(damaged)?.iter();
-    let end =
-        segments.map(|segment| segment.p_offset(endian).saturating_add(segment.p_filesz(endian))).max();
+    let end = segments.map(|segment| segment.p_offset(endian).saturating_add(segment.p_filesz(endian))).max();
     match end {
         Some(expected) if expected > bytes => Err(Reason::CutShort { bytes, expected }),
         _ => Ok(()),

@@ -83,8 +83,14 @@ impl Search {
         if let Some(found) = places.into_iter().find(|path| is_ours(path)) {
             return Some(found);
         }
-        let listed = self.cache.get_or_insert_with(|| list(&fs::read("/etc/ld.so.cache").unwrap_or_default()));
-        listed.iter().filter(|(known, _)| known == name).map(|(_, path)| path).find(|path| is_ours(path)).cloned()
+        let listed =
+            self.cache.get_or_insert_with(|| list(&fs::read("/etc/ld.so.cache").unwrap_or_default()));
+        listed
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, path)| path)
+            .find(|path| is_ours(path))
+            .cloned()
     }
 }
 

@@ -8,8 +8,6 @@ mod libraries;
 mod machine;
 mod needs;
 mod reason;
-#[cfg(test)]
-mod tests;
 mod version;
 
 use std::path::Path;

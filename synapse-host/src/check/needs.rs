@@ -28,7 +28,6 @@ impl Needs {
         let mut needs = Self { glibc: glibc(sections, endian, data)?, ..Self::default() };
         let dynamic = sections.dynamic_table(endian, data)?;
         for entry in dynamic.iter() {
-            
             let text = || dynamic.string(entry).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
             let folders = |text: String| text.split(':').map(str::to_owned).collect();
             match entry.tag {

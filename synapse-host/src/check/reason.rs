@@ -213,7 +213,7 @@ pub fn error(path: &Path, reasons: &[Reason]) -> Option<PluginError> {
         .iter()
         .map(|reason| {
             let (given, allowed) = reason.given_and_allowed();
-            let message = format!("{reason}\n{}", reason.fix());
+            let message = format!("{reason}\n  {}", reason.fix());
             json!({ "pointer": reason.rule(), "rule": reason.rule(), "given": given, "allowed": allowed,
                     "message": message })
         })
@@ -257,9 +257,9 @@ impl fmt::Display for Reason {
             Self::Processor { missing } => {
                 write!(f, "it was built for a processor with {}; this one has not", missing.join(", "))
             }
-            Self::PanicAborts => f.write_str(
-                "it was built with panic = \"abort\", so a panic in it would end this process",
-            ),
+            Self::PanicAborts => {
+                f.write_str("it was built with panic = \"abort\", so a panic in it would end this process")
+            }
             Self::Checksum { expected, found } => {
                 write!(f, "its SHA-256 is {found} and should be {expected}")
             }

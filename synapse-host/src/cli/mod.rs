@@ -5,6 +5,7 @@
 
 mod bug;
 mod build;
+mod check;
 mod crash;
 mod create;
 mod inspect;
@@ -74,6 +75,7 @@ enum PluginCommand {
     Run(Box<run_action::RunArgs>),
     Map(Box<map::MapArgs>),
     Build(build::BuildArgs),
+    Check(check::CheckArgs),
     Inspect(inspect::InspectArgs),
     Schema(schema::SchemaArgs),
 }
@@ -101,6 +103,7 @@ fn run() -> ExitCode {
         Command::Plugin(PluginCommand::Run(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Map(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),
+        Command::Plugin(PluginCommand::Check(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Inspect(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Schema(args)) => args.execute(&mut output),
         Command::Run(command) => match command.execute(&cli.common, &mut output) {
