@@ -16,9 +16,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::layout::{
-    ABI_MINOR, ABSENT, EVENT_LOG, EVENT_MESSAGE, EVENT_METRICS, EVENT_PROGRESS, FAILED, InitFn, MISUSE, OK,
-    OwnedBuf, PARAMS_CHECKED, STRICT_RESULT, Sized32, SynBuf, SynCall, SynEvent, SynHost, SynPlugin,
-    SynSlice, UNSUPPORTED,
+    ABI_MAJOR, ABI_MINOR, ABSENT, EVENT_LOG, EVENT_MESSAGE, EVENT_METRICS, EVENT_PROGRESS, FAILED, InitFn,
+    MISUSE, OK, OwnedBuf, PARAMS_CHECKED, STRICT_RESULT, Sized32, SynBuf, SynCall, SynEvent, SynHost,
+    SynPlugin, SynSlice, UNSUPPORTED,
 };
 use crate::action::{Check, Checks};
 use crate::errors::{ErrorKind, PluginError, Result};
@@ -50,14 +50,25 @@ impl PluginImage {
         let mut table = ptr::null();
         // SAFETY: our table is static; `table` is ours to be written.
         let status = unsafe { init(&HOST.0, &mut table) };
-        // SAFETY: null is noticed, else the table lives for ever.
+        let refused = |why: String| {
+            PluginError::new(ErrorKind::IncompatiblePlugin, why)
+                .hint("rebuild it with the SDK of this synapse")
+        };
+        if status != OK || table.is_null() {
+            return Err(refused(format!("the plugin refused to start (status {status})")));
+        }
+        // SAFETY: not null, and it lives for ever.
         match unsafe { SynPlugin::at(table) } {
-            Some(table) if status == OK => Ok(Self(table)),
-            _ => Err(PluginError::new(
-                ErrorKind::IncompatiblePlugin,
-                format!("the plugin refused to start (status {status})"),
-            )
-            .hint("rebuild it with the SDK of this synapse")),
+            Some(table) => Ok(Self(table)),
+            None => {
+                // SAFETY: not null, and the size comes first.
+                let size = unsafe { table.cast::<u32>().read() };
+                let whole = size_of::<SynPlugin>();
+                Err(refused(format!(
+                    "its table of functions has {size} bytes; version {ABI_MAJOR}.{ABI_MINOR} of the interface \
+                     has {whole}"
+                )))
+            }
         }
     }
 
