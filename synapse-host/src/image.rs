@@ -58,7 +58,8 @@ impl Image {
     /// replaced since. Runs nothing of it.
     ///
     /// # Errors
-    /// As [`inspect`].
+    /// As [`inspect`]; [`IncompatiblePlugin`](synapse_sdk::ErrorKind::IncompatiblePlugin)
+    /// where every load requires a known key and none speaks for the file.
     pub fn open(path: &Path) -> Result<Arc<Self>> {
         let file = check::open(path)?;
         let stamp = Stamp::of(&file)?;
@@ -70,6 +71,9 @@ impl Image {
             return Ok(Arc::clone(image));
         }
         let replaced = known.is_some();
+        if let Some(reason) = check::untrusted(path)? {
+            return Err(reason.error(path));
+        }
         let image = Arc::new(Self {
             path: path.to_owned(),
             inspected: inspect(path)?,

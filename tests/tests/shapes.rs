@@ -71,3 +71,11 @@ fn a_plugin_that_would_load() {
     let check = Synapse::new().call("plugin check --json").arg(library("greet")).run().code(0);
     fits(&check.document(), "check");
 }
+
+#[test]
+fn keys() {
+    let synapse = Synapse::new();
+    fits(&synapse.call("key list --json").run().code(0).document(), "key-list");
+    fits(&synapse.call("key create ada --no-password --json").run().code(0).document(), "key");
+    fits(&synapse.call("key list --json").run().code(0).document(), "key-list");
+}

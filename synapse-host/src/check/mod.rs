@@ -13,6 +13,9 @@ mod version;
 use std::path::Path;
 
 use synapse_sdk::abi::identity::Facts;
+use synapse_sdk::errors::Result;
+
+use crate::trust;
 
 pub use described::{described, differs};
 pub use file::PluginFile;
@@ -27,10 +30,11 @@ pub use version::Version;
 ///
 /// # Errors
 /// As [`PluginFile::read`]: the file cannot be opened.
-pub fn why_not(path: &Path, machine: &Machine) -> synapse_sdk::errors::Result<Vec<Reason>> {
+pub fn why_not(path: &Path, machine: &Machine) -> Result<Vec<Reason>> {
     let file = PluginFile::read(path)?;
     let foreign = file.reasons.iter().any(|reason| matches!(reason, Reason::Machine { .. }));
     let mut reasons = file.reasons;
+    reasons.extend(untrusted(path)?);
     if let Some(identity) = &file.identity {
         reasons.extend(described::two_actions(&identity.facts.actions));
         if !identity.panic_unwinds {
@@ -43,6 +47,15 @@ pub fn why_not(path: &Path, machine: &Machine) -> synapse_sdk::errors::Result<Ve
         reasons.extend(on_this_machine(path, facts.as_ref(), &needs, machine));
     }
     Ok(reasons)
+}
+
+/// Whether every load requires a known key and none speaks for the file.
+pub(crate) fn untrusted(path: &Path) -> Result<Option<Reason>> {
+    if !trust::is_required() {
+        return Ok(None);
+    }
+    let verdict = trust::verdict(path)?;
+    Ok((!verdict.is_known()).then_some(Reason::Untrusted(verdict)))
 }
 
 /// What `machine` lacks for the plugin at `path`.

@@ -8,6 +8,8 @@ use synapse_sdk::abi::identity::BadIdentity;
 use synapse_sdk::abi::layout::{ABI_MAJOR, ABI_MINOR, BLOB_VERSION, IDENTITY_SECTION};
 use synapse_sdk::{ErrorKind, PluginError};
 
+use crate::trust::Verdict;
+
 /// Why a plugin's file would not load here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -87,6 +89,8 @@ pub enum Reason {
         /// In what.
         differs: String,
     },
+    /// Every load requires a key that is known here, and none speaks for it.
+    Untrusted(Verdict),
     /// Two of its actions have one name.
     TwoActions {
         /// The name.
@@ -119,6 +123,7 @@ impl Reason {
             Self::PanicAborts => "panic",
             Self::Checksum { .. } => "checksum",
             Self::Manifest { .. } => "manifest",
+            Self::Untrusted(_) => "trust",
             Self::TwoActions { .. } => "action",
             Self::TwoDataTypes { .. } => "data_type",
         }
@@ -163,6 +168,12 @@ impl Reason {
                                   Cargo.toml and build again"
                 .to_owned(),
             Self::Manifest { .. } => "make the manifest anew with `synapse plugin build`".to_owned(),
+            Self::Untrusted(Verdict::UnknownKey { .. }) => {
+                "trust the key, if you know whose it is: `synapse key trust FILE.pub`".to_owned()
+            }
+            Self::Untrusted(_) => {
+                "let its author sign it: `synapse plugin build --sign KEY` writes the signature".to_owned()
+            }
             Self::TwoActions { .. } => "give one of them another `name = \"…\"`".to_owned(),
             Self::TwoDataTypes { .. } => "give one of them another `id = \"…\"`".to_owned(),
         }
@@ -264,6 +275,9 @@ impl fmt::Display for Reason {
                 write!(f, "its SHA-256 is {found} and should be {expected}")
             }
             Self::Manifest { differs } => write!(f, "its manifest is not of this code: {differs}"),
+            Self::Untrusted(verdict) => {
+                write!(f, "every load here requires a key that is known, and it is {verdict}")
+            }
             Self::TwoActions { name, items } => {
                 write!(f, "two of its actions are named `{name}`: {}", items.join(" and "))
             }

@@ -7,6 +7,7 @@ use synapse_sdk::manifest::{ActionSpec, Manifest};
 use synapse_sdk::schema::{Schema, pattern, with_defaults};
 
 use super::Common;
+use super::key;
 use super::output::{Output, table};
 use super::target::{TargetArgs, with_resolver};
 use crate::inspect::inspect;
@@ -25,12 +26,16 @@ pub(crate) struct BuildArgs {
     folder: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
+    /// Sign what was built with this key of `synapse key list`
+    #[arg(long, value_name = "KEY")]
+    sign: Option<String>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   synapse plugin build                               in a plugin's folder
   synapse plugin build examples/greet --release
+  synapse plugin build examples/greet --release --sign ada
   synapse plugin build --path examples/greet --json";
 
 impl BuildArgs {
@@ -40,6 +45,12 @@ impl BuildArgs {
         let built =
             with_resolver(self.target.profile(), common, output, |resolver| resolver.build(&folder, config))?;
         let inspected = inspect(&built.library)?;
+        // Before its code runs: where every load requires a key, this one is it.
+        if let Some(key) = &self.sign {
+            for signature in key::sign(key, &[&built.library])? {
+                output.note(&format!("signed: {}", signature.display()));
+            }
+        }
         let manifest = ask_for_manifest(&built.library)?;
         for problem in &inspected.config_warnings {
             output.note(&format!("config.yaml:{}: {problem}", problem.line));

@@ -15,6 +15,7 @@ use crate::config::{self, PluginConfig, Problem};
 use crate::differences;
 use crate::inspect::{Inspected, inspect, invalid_config};
 use crate::plugin_ref::PluginRef;
+use crate::trust::{self, Verdict};
 use crate::worker_program::ask_for_manifest;
 
 /// Check that a plugin would load here, and that its config fits its code.
@@ -50,6 +51,7 @@ struct Checked {
     inspected: Inspected,
     manifest: Manifest,
     machine: Machine,
+    verdict: Verdict,
 }
 
 /// A config with the name that its lines are told under.
@@ -113,7 +115,8 @@ impl Checked {
         let inspected = inspect(&library)?;
         let manifest = ask_for_manifest(&library)?;
         refuse(&library, &check::described(&manifest))?;
-        Ok(Self { library, inspected, manifest, machine })
+        let verdict = trust::verdict(&library)?;
+        Ok(Self { library, inspected, manifest, machine, verdict })
     }
 
     fn document(&self) -> Value {
@@ -133,6 +136,7 @@ impl Checked {
                 "libraries": inspected.needs.libraries,
                 "requires": inspected.facts.requires,
                 "target_features": inspected.facts.target_features,
+                "signature": self.verdict.document(),
             }
         })
     }
@@ -154,6 +158,7 @@ impl Checked {
         ];
         let named = lists.into_iter().filter(|(_, names)| !names.is_empty());
         lines.extend(named.map(|(what, names)| format!("{what}: {}, all here", names.join(", "))));
+        lines.push(self.verdict.to_string());
         lines.join("\n") + "\n"
     }
 }

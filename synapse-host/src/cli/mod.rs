@@ -10,6 +10,7 @@ mod crash;
 mod create;
 mod inspect;
 mod interrupt;
+mod key;
 mod map;
 mod output;
 mod params;
@@ -64,6 +65,9 @@ enum Command {
     /// Run, build and inspect plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Sign plugins, and say whose plugins are trusted
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Look at what was run, and run it again
     #[command(subcommand)]
     Run(records::RunCommand),
@@ -106,6 +110,7 @@ fn run() -> ExitCode {
         Command::Plugin(PluginCommand::Check(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Inspect(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Schema(args)) => args.execute(&mut output),
+        Command::Key(command) => command.execute(&mut output),
         Command::Run(command) => match command.execute(&cli.common, &mut output) {
             Ok(code) => return code,
             Err(error) => Err(error),
