@@ -139,10 +139,7 @@ impl<'a> Resolver<'a> {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) and [`Build`](ErrorKind::Build).
     pub fn locate(&mut self, plugin: &PluginRef, config: Option<&Path>) -> Result<PathBuf> {
-        let path = match plugin {
-            PluginRef::Code(code) => find_code(code)?,
-            PluginRef::Path(path) => path.clone(),
-        };
+        let path = place_of(plugin)?;
         if path.is_dir() {
             return self.library_of(&path, config);
         }
@@ -219,6 +216,14 @@ fn build_error(failure: &BuildFailure) -> PluginError {
         _ => ErrorKind::Build,
     };
     PluginError::new(kind, failure.message()).hint(failure.hint())
+}
+
+/// The folder or the file that is meant, which need not be there.
+pub(crate) fn place_of(plugin: &PluginRef) -> Result<PathBuf> {
+    match plugin {
+        PluginRef::Code(code) => find_code(code),
+        PluginRef::Path(path) => Ok(path.clone()),
+    }
 }
 
 /// A code is looked for in the current folder, in the folders of

@@ -134,6 +134,13 @@ pub fn is_fresh(request: &BuildRequest<'_>) -> Option<PathBuf> {
     recorded(request, &request.key().ok()?)
 }
 
+/// The files that the last build of a plugin folder looked at, those that were
+/// not there included; none where there is no record of one.
+pub fn known_inputs(request: &BuildRequest<'_>) -> Vec<PathBuf> {
+    let record = request.home.zip(request.key().ok()).and_then(|(home, key)| record::load(home, &key));
+    record.map(record::Record::into_inputs).unwrap_or_default()
+}
+
 fn recorded(request: &BuildRequest<'_>, key: &record::Key) -> Option<PathBuf> {
     record::load(request.home?, key)?.current_library()
 }

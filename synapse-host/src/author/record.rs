@@ -86,6 +86,11 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// The files the build depends on.
+    pub(super) fn into_inputs(self) -> Vec<PathBuf> {
+        self.inputs.into_iter().map(|input| input.path).collect()
+    }
+
     /// The library, if nothing has changed since it was built.
     pub(super) fn current_library(self) -> Option<PathBuf> {
         let unchanged = |input: &Input| Stamp::of(&input.path) == input.stamp;

@@ -18,6 +18,7 @@ mod records;
 mod run_action;
 mod schema;
 mod target;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -16,9 +16,10 @@ use synapse_sdk::{Env, ErrorKind, PluginError};
 use super::output::Output;
 use super::params::ParamsArgs;
 use super::target::{TargetArgs, target_and_action, with_resolver};
+use super::watch::Watch;
 use super::{Common, crash};
 use crate::plugin::Plugin;
-use crate::plugin_ref::PluginRef;
+use crate::plugin_ref::{PluginRef, place_of};
 use crate::run::{Cancel, Mode, Outcome, Resources, Run, RunRequest, milliseconds, validate};
 use crate::stdout;
 
@@ -82,6 +83,9 @@ pub(crate) struct RunArgs {
     /// Leave no record of the run
     #[arg(long)]
     no_record: bool,
+    /// Build and run again whenever a file of the plugin is saved
+    #[arg(long)]
+    watch: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -92,11 +96,17 @@ Examples:
   synapse plugin run target/release/libgreet.so greet -P name=Ada
   synapse plugin run train -p classifier --timeout 10m --params-file params.json
   synapse plugin run train --path examples/classifier --dry-run -P epochs=5
-  synapse plugin run train --isolated --memory 4GB --cpus 2  in a worker process";
+  synapse plugin run train --isolated --memory 4GB --cpus 2  in a worker process
+  synapse plugin run greet -P name=Ada --watch               again on every save; Ctrl-C ends";
 
 impl RunArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
         let (target, action) = target_and_action(&self.names, "run")?;
+        if self.watch {
+            let place = place_of(&self.target.plugin_ref(target)?)?;
+            let profile = self.target.profile();
+            return Watch { place, profile, grace: self.grace }.run(output);
+        }
         let request = self.request(self.target.plugin_ref(target)?, action)?;
         let wanted = Wanted { request, params: self.params, dry_run: self.dry_run };
         carry_out(wanted, common, output, |_, _| ())
