@@ -8,9 +8,11 @@ use std::path::Path;
 use divan::{Bencher, black_box};
 use synapse_benches::{measured, measured_folder, workspace};
 use synapse_host::author::{self, BuildRequest, Profile};
+use synapse_host::check::{Machine, PluginFile, why_not};
 use synapse_host::config;
 use synapse_host::home::Home;
 use synapse_host::record::{Recorder, RunEnd, RunStart, sha256_of};
+use synapse_host::trust::{Keyring, Password};
 use synapse_sdk::events::{Event, now};
 use synapse_sdk::{Env, Level};
 
@@ -35,6 +37,45 @@ fn is_a_folder_fresh(bencher: Bencher) {
         BuildRequest { profile: Profile::Release, home: Some(home.path()), ..BuildRequest::new(&folder) };
     assert!(author::is_fresh(&request).is_some(), "its build was recorded");
     bencher.bench_local(|| author::is_fresh(black_box(&request)));
+}
+
+/// What is looked at before a plugin is loaded, beside reading all of its file.
+#[divan::bench_group]
+mod before_loading {
+    use super::*;
+
+    #[divan::bench]
+    fn bare_reading_of_the_file(bencher: Bencher) {
+        let library = measured().image().path.clone();
+        bencher.bench_local(|| fs::read(black_box(&library)));
+    }
+
+    /// Identity, needs, and what is wrong with the file itself.
+    #[divan::bench]
+    fn the_file(bencher: Bencher) {
+        let library = measured().image().path.clone();
+        bencher.bench_local(|| PluginFile::read(black_box(&library)));
+    }
+
+    /// That, and what this machine lacks for it.
+    #[divan::bench]
+    fn every_reason(bencher: Bencher) {
+        let (library, machine) = (measured().image().path.clone(), Machine::here());
+        assert_eq!(why_not(&library, &machine).expect("a file"), []);
+        bencher.bench_local(|| why_not(black_box(&library), &machine));
+    }
+
+    #[divan::bench]
+    fn the_signature(bencher: Bencher) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let library = folder.path().join("plugin.so");
+        fs::copy(&measured().image().path, &library).expect("a copy");
+        let keys = Keyring::at(&Home::at(folder.path()));
+        keys.create("ada", Password::None).expect("a key");
+        keys.sign("ada", Password::None, &library).expect("a signature");
+        assert!(keys.verify(&library).expect("a verdict").is_known());
+        bencher.bench_local(|| keys.verify(black_box(&library)));
+    }
 }
 
 /// A record of start, ten events and end, beside the least that makes a folder

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use object::elf::{ELFMAG, ET_DYN, FileHeader64};
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
-use object::{Architecture, Endianness, Object, ObjectSection, ReadCache};
+use object::{Architecture, Endianness, Object, ObjectSection, ReadCache, ReadRef};
 use synapse_sdk::abi::identity::Identity;
 use synapse_sdk::abi::layout::{ABI_MAJOR, IDENTITY_SECTION};
 use synapse_sdk::errors::{NotFoundError, Result};
@@ -16,7 +16,7 @@ use synapse_sdk::{ErrorKind, PluginError};
 use super::needs::Needs;
 use super::reason::Reason;
 
-pub(super) type Elf<'data> = ElfFile64<'data, Endianness, &'data ReadCache<File>>;
+pub(super) type Elf<'data, R> = ElfFile64<'data, Endianness, R>;
 
 /// A plugin's file as it was read.
 #[derive(Debug, Default)]
@@ -43,17 +43,26 @@ impl PluginFile {
             return Err(NotFoundError::new(format!("{} is a folder, not a plugin's file", path.display())));
         }
         let cache = ReadCache::new(file);
+        Ok(Self::of(&cache, metadata.len()))
+    }
+
+    /// Reads a file that is in memory.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self::of(bytes, bytes.len() as u64)
+    }
+
+    fn of<'data, R: ReadRef<'data>>(data: R, bytes: u64) -> Self {
         let mut read = Self::default();
-        if let Err(reason) = read.sections(&cache, metadata.len()) {
+        if let Err(reason) = read.sections(data, bytes) {
             read.reasons.push(reason);
         }
-        Ok(read)
+        read
     }
 
     /// Notes what can be gone on with, returns what cannot.
-    fn sections(&mut self, cache: &ReadCache<File>, bytes: u64) -> Result<(), Reason> {
-        whole(cache, bytes)?;
-        let elf = Elf::parse(cache).map_err(|error| Reason::Damaged(error.to_string()))?;
+    fn sections<'data, R: ReadRef<'data>>(&mut self, data: R, bytes: u64) -> Result<(), Reason> {
+        whole(data, bytes)?;
+        let elf = Elf::parse(data).map_err(|error| Reason::Damaged(error.to_string()))?;
         if elf.elf_header().e_type.get(elf.endian()) != ET_DYN {
             return Err(Reason::NotShared);
         }
@@ -76,11 +85,11 @@ pub(crate) fn open(path: &Path) -> Result<File> {
 }
 
 /// Whether as much of the file is there as its header and segments speak of.
-fn whole(cache: &ReadCache<File>, bytes: u64) -> Result<(), Reason> {
+fn whole<'data, R: ReadRef<'data>>(data: R, bytes: u64) -> Result<(), Reason> {
     const HEADER: u64 = size_of::<FileHeader64<Endianness>>() as u64;
     const CLASS: usize = 4;
     const CLASS_64: u8 = 2;
-    let start = object::ReadRef::read_bytes_at(cache, 0, bytes.min(HEADER)).unwrap_or_default();
+    let start = data.read_bytes_at(0, bytes.min(HEADER)).unwrap_or_default();
     if start.len() < ELFMAG.len() || start[..ELFMAG.len()] != ELFMAG {
         return Err(Reason::NotElf);
     }
@@ -91,7 +100,7 @@ fn whole(cache: &ReadCache<File>, bytes: u64) -> Result<(), Reason> {
         return Err(Reason::CutShort { bytes, expected: HEADER });
     }
     let damaged = |error: object::read::Error| Reason::Damaged(error.to_string());
-    let header = FileHeader64::<Endianness>::parse(cache).map_err(damaged)?;
+    let header = FileHeader64::<Endianness>::parse(data).map_err(damaged)?;
     let endian = header.endian().map_err(damaged)?;
     let table =
         |offset: u64, count: u16, size: u16| offset.saturating_add(u64::from(count) * u64::from(size));
@@ -103,7 +112,7 @@ fn whole(cache: &ReadCache<File>, bytes: u64) -> Result<(), Reason> {
     if tables > bytes {
         return Err(Reason::CutShort { bytes, expected: tables });
     }
-    let segments = header.program_headers(endian, cache).map_err(damaged)?.iter();
+    let segments = header.program_headers(endian, data).map_err(damaged)?.iter();
     let end = segments.map(|segment| segment.p_offset(endian).saturating_add(segment.p_filesz(endian))).max();
     match end {
         Some(expected) if expected > bytes => Err(Reason::CutShort { bytes, expected }),

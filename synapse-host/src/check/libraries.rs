@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use libloading::os::unix::{Library, RTLD_LAZY};
 use object::ReadCache;
 
 use super::file::Elf;
@@ -94,6 +95,14 @@ impl Search {
     }
 }
 
+/// Whether this process has a library of that name already, which is then taken
+/// wherever it came from.
+#[expect(unsafe_code, reason = "asks the system's loader")]
+fn is_loaded(name: &str) -> bool {
+    // SAFETY: nothing is loaded, so no code of the library runs.
+    unsafe { Library::open(Some(name), RTLD_LAZY | libc::RTLD_NOLOAD) }.is_ok()
+}
+
 /// Folders as a library names them, relative to its own.
 fn expanded(folders: &[String], own: &Path) -> Vec<PathBuf> {
     let own = own.display().to_string();
@@ -155,6 +164,12 @@ mod tests {
         assert_eq!(found, []);
         let found = missing(Path::new("/nowhere/p.so"), &needs(&["libc.so.6", "libnone.so.9"]));
         assert_eq!(found, [Reason::MissingLibrary { name: "libnone.so.9".into(), needed_by: None }]);
+    }
+
+    #[test]
+    fn what_this_process_has_already_need_not_be_found() {
+        assert!(is_loaded("libc.so.6"));
+        assert!(!is_loaded("libnone.so.9") && !is_loaded("libc\0.so.6"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What a library needs of the system it is loaded on.
 
-use object::Endianness;
 use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, FileHeader64};
 use object::read::elf::SectionTable;
+use object::{Endianness, ReadRef};
 
 use super::file::Elf;
 use super::version::Version;
@@ -22,7 +22,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    pub(super) fn of(elf: &Elf<'_>) -> object::read::Result<Self> {
+    pub(super) fn of<'data, R: ReadRef<'data>>(elf: &Elf<'data, R>) -> object::read::Result<Self> {
         let (endian, data) = (elf.endian(), elf.data());
         let sections = elf.elf_section_table();
         let mut needs = Self { glibc: glibc(sections, endian, data)?, ..Self::default() };
@@ -42,7 +42,7 @@ impl Needs {
 }
 
 /// The newest of the versions of glibc's symbols that are asked for.
-fn glibc<'data, R: object::ReadRef<'data>>(
+fn glibc<'data, R: ReadRef<'data>>(
     sections: &SectionTable<'data, FileHeader64<Endianness>, R>,
     endian: Endianness,
     data: R,

@@ -96,7 +96,7 @@ impl BuildArgs {
 }
 
 /// What differs between the actions a plugin lists and those it registers.
-fn unlisted(
+pub(super) fn unlisted(
     listed: &[synapse_sdk::abi::identity::ListedAction],
     complete: bool,
     manifest: &Manifest,

@@ -8,6 +8,7 @@ use synapse_sdk::errors::Result;
 use synapse_sdk::manifest::Manifest;
 
 use super::Common;
+use super::build::unlisted;
 use super::output::Output;
 use super::target::TargetArgs;
 use crate::check::{self, Machine, Reason};
@@ -77,6 +78,10 @@ impl CheckArgs {
         let source = self.source(checked)?;
         for warning in &source.warnings {
             output.note(&format!("{}:{}: {warning}", source.file, warning.line));
+        }
+        let facts = &checked.inspected.facts;
+        for warning in unlisted(&facts.actions, checked.inspected.actions_listed, &checked.manifest) {
+            output.note(&warning);
         }
         let differences = differences::between(&source.config, &checked.manifest);
         match differences.is_empty() {

@@ -12,6 +12,7 @@ use super::output::{Output, table};
 use super::target::TargetArgs;
 use crate::inspect::{Inspected, inspect};
 use crate::plugin::{OfferedAction, offered, read_config, registered_name};
+use crate::trust::{self, Verdict};
 use crate::worker_program::ask_for_manifest;
 
 /// Show what a plugin offers: its actions, their schemas and forms.
@@ -60,6 +61,7 @@ impl InspectArgs {
             let document = self.asked_of(spec(&manifest, registered));
             return output.document(&document, |_| format!("{document:#}\n"));
         }
+        let verdict = trust::verdict(&library)?;
         let document = json!([{
             "code": inspected.config.code,
             "name": inspected.config.name,
@@ -71,8 +73,9 @@ impl InspectArgs {
             "target": inspected.facts.target,
             "actions": actions.iter().map(|action| action_document(action, &manifest)).collect::<Vec<_>>(),
             "data_types": manifest.data_types,
+            "signature": verdict.document(),
         }]);
-        output.document(&document, |columns| overview(&document[0], &inspected, columns))
+        output.document(&document, |columns| overview(&document[0], &inspected, &verdict, columns))
     }
 
     /// The schema or form that was asked for.
@@ -111,8 +114,13 @@ fn action_document(action: &OfferedAction, manifest: &Manifest) -> Value {
     })
 }
 
+const NOT_SANDBOXED: &str = "\
+Its code is not sandboxed: it has your rights, and in this process it can read and end everything. With --isolated its
+crashes end a worker only; the rights are the same. Run only plugins you trust.
+";
+
 /// What a person wants to see first: what it is, and what it can do.
-fn overview(plugin: &Value, inspected: &Inspected, columns: Option<usize>) -> String {
+fn overview(plugin: &Value, inspected: &Inspected, verdict: &Verdict, columns: Option<usize>) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let rows: Vec<Vec<String>> = plugin["actions"]
         .as_array()
@@ -129,7 +137,7 @@ fn overview(plugin: &Value, inspected: &Inspected, columns: Option<usize>) -> St
         .collect();
     let config = &inspected.config;
     format!(
-        "{} {} · {} · {}\n{}\nSDK {} · {} · {}\n\n{}",
+        "{} {} · {} · {}\n{}\nSDK {} · {} · {}\n{verdict}\n\n{}\n{NOT_SANDBOXED}",
         config.code,
         config.version,
         config.name,

@@ -1,0 +1,87 @@
+//! Writes what the fuzzers begin with into `corpus/`, so that no binary files
+//! have to be kept: `cargo run --example seeds LIBRARY CONFIG…`, in this folder.
+//!
+//! Of the library of a plugin only the sections that are read are taken, so
+//! that a seed is small.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use object::{Object, ObjectSection};
+use synapse_host::check::PluginFile;
+
+const KEPT: [&str; 6] =
+    [".dynstr", ".dynamic", ".gnu.version_r", ".synapse", ".synapse.manifest", ".shstrtab"];
+
+const MANIFEST: &str = r##"{"sdk":"0.1.0","actions":[{"name":"train","item":"Train","module":"net::train",
+"description":"Trains.","category":"neural_net","method":"job","input_type":"coco_dataset","exclusive":true,
+"params":{"type":"object","properties":{"epochs":{"type":"integer","minimum":1,"default":5,"x-ui":{"group":"a"}},
+"optimizer":{"oneOf":[{"type":"object","properties":{"kind":{"const":"sgd"}}},{"$ref":"#/$defs/Adam"}]}},
+"required":["epochs"],"additionalProperties":false,"$defs":{"Adam":{"type":"object"}}},"result":true}],
+"data_types":[{"id":"coco_dataset","format":"coco","parent":"dataset"},{"id":"dataset"}]}"##;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let library = arguments.next().ok_or("usage: seeds LIBRARY CONFIG…")?;
+    let bytes = fs::read(&library)?;
+    let elf = object::File::parse(&*bytes)?;
+    let identity = elf.section_by_name(".synapse").ok_or("the library is no plugin")?;
+    seed("identity", "identity", identity.data()?)?;
+    let small = small(&bytes)?;
+    let read = PluginFile::of_bytes(&small);
+    assert!(read.reasons.is_empty() && read.identity.is_some(), "the seed is no plugin: {read:?}");
+    seed("plugin_file", "plugin", &small)?;
+    seed("manifest", "manifest", MANIFEST.as_bytes())?;
+    seed("signature", "changes", &[10, 0, b'A', 200, 0, b'=', 90, 1, 0])?;
+    for (index, config) in arguments.enumerate() {
+        seed("config", &format!("config-{index}"), &fs::read(config)?)?;
+    }
+    Ok(())
+}
+
+fn seed(target: &str, name: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+    let folder = Path::new("corpus").join(target);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(name), bytes)?;
+    println!("{}: {} bytes", folder.join(name).display(), bytes.len());
+    Ok(())
+}
+
+/// The library without what nobody reads: its header, the kept sections and the
+/// table of those. Names keep their places, because their table is kept whole.
+fn small(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    const HEADER: usize = 64;
+    const ENTRY: usize = 64;
+    let word = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("a whole file"));
+    let half = |at: usize| u32::from_le_bytes(*bytes[at..].first_chunk().expect("a whole file")) as usize;
+    let table = word(40) as usize;
+    let elf = object::File::parse(bytes)?;
+    let kept: Vec<(usize, String)> = elf
+        .sections()
+        .filter_map(|section| Some((section.index().0, section.name().ok()?.to_owned())))
+        .filter(|(_, name)| KEPT.contains(&name.as_str()))
+        .collect();
+    let place_of = |old: usize| kept.iter().position(|(index, _)| *index == old).map_or(0, |place| place + 1);
+    let (mut written, mut entries) = (bytes[..HEADER].to_vec(), vec![0; ENTRY]);
+    for (index, _) in &kept {
+        let at = table + index * ENTRY;
+        let mut entry = bytes[at..at + ENTRY].to_vec();
+        let (offset, size) = (word(at + 24) as usize, word(at + 32) as usize);
+        entry[24..32].copy_from_slice(&(written.len() as u64).to_le_bytes());
+        entry[40..44].copy_from_slice(&(place_of(half(at + 40)) as u32).to_le_bytes());
+        written.extend(&bytes[offset..offset + size]);
+        written.resize(written.len().next_multiple_of(8), 0);
+        entries.extend(entry);
+    }
+    let names = kept.iter().position(|(_, name)| name == ".shstrtab").ok_or("no names of sections")? + 1;
+    // No segments: where they begin, how many there are.
+    written[32..40].fill(0);
+    written[56..58].fill(0);
+    let start = (written.len() as u64).to_le_bytes();
+    written[40..48].copy_from_slice(&start);
+    written[60..62].copy_from_slice(&(kept.len() as u16 + 1).to_le_bytes());
+    written[62..64].copy_from_slice(&(names as u16).to_le_bytes());
+    written.extend(entries);
+    Ok(written)
+}
