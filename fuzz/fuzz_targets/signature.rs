@@ -50,7 +50,8 @@ fuzz_target!(|bytes: &[u8]| {
     let verdict = place.keys.verify(&place.file).expect("the files can be read");
     if let Verdict::Known { .. } = verdict {
         // Only the first line, which nobody vouches for, and blanks may differ.
-        let essence = |text: &str| text.lines().skip(1).map(|line| line.trim().to_owned()).collect::<Vec<_>>();
+        let essence =
+            |text: &str| text.lines().skip(1).map(|line| line.trim().to_owned()).collect::<Vec<_>>();
         assert_eq!(essence(&String::from_utf8_lossy(&text))[..3], essence(&place.good)[..3]);
     }
 });

@@ -52,7 +52,7 @@ impl Search {
         folders.extend(expanded(&named, folder));
         folders.extend(expanded(&needs.runpath, folder));
         for name in &needs.libraries {
-            if !self.seen.insert(name.clone()) {
+            if !self.seen.insert(name.clone()) || is_loaded(name) {
                 continue;
             }
             let Some(found) = self.find(name, &folders) else {

@@ -68,6 +68,10 @@ pub(super) fn parse(text: &str) -> std::result::Result<SignatureBox, String> {
         return Err("it is not as long as one".to_owned());
     }
     let signature = SignatureBox::from_string(text).map_err(|error| error.to_string())?;
+    // One signature has one text: base64 leaves room for others that read alike.
+    if !signature.to_string().lines().eq(text.lines().map(str::trim_end)) {
+        return Err("it is not written as signatures are".to_owned());
+    }
     match signature.is_prehashed() {
         true => Ok(signature),
         false => Err("it was made by a version of minisign that is too old".to_owned()),

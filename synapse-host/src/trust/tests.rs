@@ -101,6 +101,8 @@ fn no_signature_file_makes_it_panic() {
             .map(|last| with(3, last)),
     );
     bad.extend((0..good.len() - 1).filter(|at| good.is_char_boundary(*at)).map(|at| good[..at].to_owned()));
+    // A last character that decodes to a byte too many.
+    bad.push(with(1, &format!("{}/", &lines[1][..lines[1].len() - 1])));
     for text in bad {
         fs::write(&beside, &text).unwrap();
         assert!(!place.keys.verify(&file).unwrap().is_known(), "{text}");
