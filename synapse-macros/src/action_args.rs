@@ -3,9 +3,10 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Ident, LitStr, Path, Type};
+use syn::{Attribute, Ident, LitStr, Path, Token, Type};
 
-use crate::keys::{flag, key_of, path, read_attributes, read_keys, set, text, ty};
+use crate::json::json;
+use crate::keys::{flag, key_of, path, read_attributes, read_keys, set, text, ty, value_of};
 use crate::names::{known, name_fault};
 use crate::sink::Sink;
 use crate::words::{CATEGORY, METHOD, Vocabulary};
@@ -21,6 +22,8 @@ const KEYS: &[&str] = &[
     "method",
     "exclusive",
     "strict_result",
+    "example",
+    "pure",
 ];
 
 /// What was written in `#[action(…)]`.
@@ -36,6 +39,14 @@ pub(crate) struct ActionArgs {
     pub(crate) output: Option<Path>,
     exclusive: Option<bool>,
     strict_result: Option<bool>,
+    examples: Vec<Example>,
+    pure: Option<bool>,
+}
+
+/// Params, and the result they give where that was written.
+struct Example {
+    params: String,
+    result: Option<String>,
 }
 
 impl ActionArgs {
@@ -68,6 +79,11 @@ impl ActionArgs {
             "output" => set(&mut self.output, meta, path(meta)?),
             "exclusive" => set(&mut self.exclusive, meta, flag(meta)?),
             "strict_result" => set(&mut self.strict_result, meta, flag(meta)?),
+            "example" => {
+                self.examples.push(example(meta)?);
+                Ok(())
+            }
+            "pure" => set(&mut self.pure, meta, flag(meta)?),
             _ => Err(meta.error(format!("no such key{}", known(&key, KEYS)))),
         }
     }
@@ -90,6 +106,22 @@ impl ActionArgs {
         self.strict_result.unwrap_or_default()
     }
 
+    /// Whether a call only computes.
+    pub(crate) fn pure(&self) -> bool {
+        self.pure.unwrap_or_default()
+    }
+
+    /// The expressions of the examples.
+    pub(crate) fn example_tokens(&self) -> impl Iterator<Item = TokenStream> + '_ {
+        self.examples.iter().map(|Example { params, result }| {
+            let result = match result {
+                Some(result) => quote!(::core::option::Option::Some(#result)),
+                None => quote!(::core::option::Option::None),
+            };
+            quote!(::synapse_sdk::__private::ActionExample { params: #params, result: #result })
+        })
+    }
+
     /// The action's name: the one written, else `default`, which has to be one.
     pub(crate) fn name(&self, item: &Ident, default: String, sink: &mut Sink) -> String {
         if let Some(name) = &self.name {
@@ -110,6 +142,19 @@ impl ActionArgs {
     pub(crate) fn method_tokens(&self) -> TokenStream {
         optional_word(self.method.as_ref(), &METHOD)
     }
+}
+
+fn example(meta: &ParseNestedMeta<'_>) -> syn::Result<Example> {
+    let value = value_of(meta)?;
+    let params = json(value)?;
+    let result = match value.parse::<Option<Token![=>]>>()? {
+        Some(arrow) if value.is_empty() || value.peek(Token![,]) => {
+            return Err(syn::Error::new_spanned(arrow, "expected the result behind it, as JSON"));
+        }
+        Some(_) => Some(json(value)?),
+        None => None,
+    };
+    Ok(Example { params, result })
 }
 
 /// The expression of a data type's facts: `Option<&'static DataTypeFacts>`.

@@ -12,6 +12,7 @@ mod data_type;
 mod docs;
 #[cfg(test)]
 mod golden;
+mod json;
 mod keys;
 mod names;
 mod params;
@@ -42,6 +43,12 @@ use proc_macro::TokenStream;
 /// | `method = Job` | how it is best run | none |
 /// | `exclusive` | calls never overlap | they may |
 /// | `strict_result` | a result against its schema fails the call | it warns |
+/// | `example = {…} => {…}` | params, and the result they give: `synapse plugin test` runs them. May stand several times | none |
+/// | `pure` | a call only computes: it may be tried with any params | it may do more |
+///
+/// An example is JSON: `example = { "name": "Ada" } => { "message": "Hello Ada!" }`.
+/// What the result has beside the fields written may be anything; without `=>`
+/// the run has to succeed, whatever it gives.
 #[proc_macro_attribute]
 pub fn action(args: TokenStream, item: TokenStream) -> TokenStream {
     action_fn::expand(args.into(), item.into()).into()

@@ -34,6 +34,7 @@ impl Registered<'_> {
         let (category, method) = (args.category_tokens(), args.method_tokens());
         let (input, output) = (data_type_tokens(args.input.as_ref()), data_type_tokens(args.output.as_ref()));
         let (exclusive, strict_result) = (args.exclusive(), args.strict_result());
+        let (pure, examples) = (args.pure(), args.example_tokens());
         let (declared_result, with_result) = match &args.result {
             Some(result) => {
                 let text = type_text(result);
@@ -58,6 +59,8 @@ impl Registered<'_> {
                         exclusive: #exclusive,
                         declared_result: #declared_result,
                         strict_result: #strict_result,
+                        pure: #pure,
+                        examples: &[#(#examples),*],
                     };
 
                 fn def() -> &'static ::synapse_sdk::__private::ActionDef {

@@ -53,6 +53,19 @@ pub struct ActionFacts {
     pub declared_result: Option<&'static str>,
     /// Whether a result that breaks its schema fails the call.
     pub strict_result: bool,
+    /// Whether a call only computes, so that it may be tried with any params.
+    pub pure: bool,
+    /// Params with the results they give.
+    pub examples: &'static [ActionExample],
+}
+
+/// An example of a call, for people and for tests. Both are JSON.
+#[derive(Debug)]
+pub struct ActionExample {
+    /// What the action is called with.
+    pub params: &'static str,
+    /// What it gives; `None` when only that it succeeds matters.
+    pub result: Option<&'static str>,
 }
 
 impl ActionFacts {
@@ -71,6 +84,8 @@ impl ActionFacts {
             exclusive: false,
             declared_result: None,
             strict_result: false,
+            pure: false,
+            examples: &[],
         }
     }
 }

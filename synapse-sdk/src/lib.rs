@@ -102,8 +102,8 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::action::{
-        ActionDef, ActionError, ActionFacts, ActionMeta, ActionReturn, Listable, Listed, Registration,
-        SameAs, distinct_names,
+        ActionDef, ActionError, ActionExample, ActionFacts, ActionMeta, ActionReturn, Listable, Listed,
+        Registration, SameAs, distinct_names,
     };
     pub use crate::async_body::block_on as run_async;
     pub use crate::params::{

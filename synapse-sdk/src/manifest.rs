@@ -1,10 +1,10 @@
 //! What a plugin describes of itself once it is loaded: actions, schemas, data types.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::abi::identity::ListedAction;
-use crate::action::{ActionDef, registry};
+use crate::action::{ActionDef, ActionExample, registry};
 use crate::data_type::DataTypeFacts;
 use crate::words::{Category, Method};
 
@@ -46,10 +46,31 @@ pub struct ActionSpec {
     /// Whether calls must not overlap.
     #[serde(default)]
     pub exclusive: bool,
+    /// Whether a call only computes, so that it may be tried with any params.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pure: bool,
+    /// Params with the results they give.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<ExampleSpec>,
     /// JSON Schema of the params.
     pub params: Value,
     /// JSON Schema of the result.
     pub result: Value,
+}
+
+/// An example of a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExampleSpec {
+    /// What the action is called with.
+    pub params: Value,
+    /// What it gives, where more matters than that it succeeds.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "written")]
+    pub result: Option<Value>,
+}
+
+/// An expected `null` is something other than none.
+fn written<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(json).map(Some)
 }
 
 /// A data type in a manifest.
@@ -102,9 +123,19 @@ impl ActionSpec {
             input_type: id(facts.input),
             output_type: id(facts.output),
             exclusive: facts.exclusive,
+            pure: facts.pure,
+            examples: facts.examples.iter().map(ExampleSpec::from).collect(),
             params: def.params_schema(),
             result: def.result_schema(),
         }
+    }
+}
+
+impl From<&ActionExample> for ExampleSpec {
+    fn from(example: &ActionExample) -> Self {
+        // The macro wrote both as JSON.
+        let read = |text: &str| serde_json::from_str(text).unwrap_or_default();
+        Self { params: read(example.params), result: example.result.map(read) }
     }
 }
 

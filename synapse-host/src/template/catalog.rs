@@ -59,7 +59,7 @@ const SHARED: &[TemplateFile] = files! { "base":
     ".github/workflows/check.yml" = "check.yml", "the checks, on every push";
 };
 
-const TEMPLATES: &[Template] = &[CUSTOM];
+const TEMPLATES: &[Template] = &[CUSTOM, DATA_VALIDATION, NEURAL_NET];
 
 const CUSTOM: Template = Template {
     category: Category::Custom,
@@ -76,6 +76,72 @@ const CUSTOM: Template = Template {
         "src/lib.rs" = "src/lib.rs", "the action";
         "tests/actions.rs" = "tests/actions.rs", "its tests";
         "params/main.json" = "params/main.json", "sample params";
+    },
+};
+
+const DATA_VALIDATION: Template = Template {
+    category: Category::DataValidation,
+    actions: &[TemplateAction {
+        name: "validate",
+        item: "validate::validate",
+        method: Method::Task,
+        input: None,
+        output: None,
+        about: "Checks items against the rules",
+        params: "params/validate.json",
+    }],
+    files: files! { "data_validation":
+        "src/lib.rs" = "src/lib.rs", "what the plugin exports";
+        "src/validate.rs" = "src/validate.rs", "the action";
+        "src/rules.rs" = "src/rules.rs", "what is asked of an item";
+        "data/sample.jsonl" = "data/sample.jsonl", "sample items";
+        "tests/actions.rs" = "tests/actions.rs", "its tests";
+        "params/validate.json" = "params/validate.json", "sample params";
+    },
+};
+
+const NEURAL_NET: Template = Template {
+    category: Category::NeuralNet,
+    actions: &[
+        TemplateAction {
+            name: "train",
+            item: "train::train",
+            method: Method::Job,
+            input: None,
+            output: Some("model_weights"),
+            about: "Trains a model, from a checkpoint where the run has one",
+            params: "params/train.json",
+        },
+        TemplateAction {
+            name: "test",
+            item: "test::test",
+            method: Method::Job,
+            input: Some("model_weights"),
+            output: Some("test_results"),
+            about: "Tests a model on points it has not seen",
+            params: "params/test.json",
+        },
+        TemplateAction {
+            name: "inference",
+            item: "inference::Inference",
+            method: Method::Serve,
+            input: Some("model_weights"),
+            output: Some("inference_results"),
+            about: "Tells the classes of points",
+            params: "params/inference.json",
+        },
+    ],
+    files: files! { "neural_net":
+        "src/lib.rs" = "src/lib.rs", "what the plugin exports";
+        "src/train.rs" = "src/train.rs", "`train`: progress, metrics, checkpoint";
+        "src/test.rs" = "src/test.rs", "`test`";
+        "src/inference.rs" = "src/inference.rs", "`inference`: a model loaded once";
+        "src/model.rs" = "src/model.rs", "the model";
+        "src/data.rs" = "src/data.rs", "the data";
+        "tests/actions.rs" = "tests/actions.rs", "tests of the actions";
+        "params/train.json" = "params/train.json", "sample params";
+        "params/test.json" = "params/test.json", "sample params";
+        "params/inference.json" = "params/inference.json", "sample params";
     },
 };
 

@@ -26,6 +26,19 @@ impl ::synapse_sdk::__private::ActionMeta for train {
         exclusive: true,
         declared_result: ::core::option::Option::Some("Trained"),
         strict_result: true,
+        pure: true,
+        examples: &[
+            ::synapse_sdk::__private::ActionExample {
+                params: "{\"epochs\":2}",
+                result: ::core::option::Option::Some(
+                    "{\"epochs\":2,\"note\":\"a \\\"b\\\"\"}",
+                ),
+            },
+            ::synapse_sdk::__private::ActionExample {
+                params: "{}",
+                result: ::core::option::Option::None,
+            },
+        ],
     };
     fn def() -> &'static ::synapse_sdk::__private::ActionDef {
         static DEF: ::synapse_sdk::__private::ActionDef = ::synapse_sdk::__private::ActionDef::of::<

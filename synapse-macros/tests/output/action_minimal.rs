@@ -20,6 +20,8 @@ impl ::synapse_sdk::__private::ActionMeta for greet {
         exclusive: false,
         declared_result: ::core::option::Option::None,
         strict_result: false,
+        pure: false,
+        examples: &[],
     };
     fn def() -> &'static ::synapse_sdk::__private::ActionDef {
         static DEF: ::synapse_sdk::__private::ActionDef = ::synapse_sdk::__private::ActionDef::of::<

@@ -33,7 +33,16 @@ pub struct WordCount {
 }
 
 /// Counts the words of a text. Put your own work in its place.
-#[action]
+///
+/// `pure` says that a call only computes: `synapse plugin test` may try it with
+/// any params. The example is run and compared by it too.
+#[action(
+    pure,
+    example = { "text": "to be or not to be", "top": 1 } => {
+        "words": 6,
+        "frequent": [{ "word": "be", "count": 2 }]
+    },
+)]
 pub fn main(params: MainParams, ctx: &Context) -> Result<MainResult> {
     let words: Vec<&str> = params.text.split_whitespace().collect();
     let mut counts = BTreeMap::new();

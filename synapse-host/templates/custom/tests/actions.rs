@@ -1,6 +1,7 @@
 //! The actions as their author tests them: no host, no cluster.
 
 use synapse_sdk::prelude::*;
+
 // The action is called by its path, because a test has a `main` of its own.
 use __CRATE__ as plugin;
 
@@ -27,7 +28,9 @@ fn progress_and_metrics_are_recorded() -> Result<()> {
 #[test]
 fn params_outside_their_bounds_are_refused() {
     let executor = LocalExecutor::new();
-    let error = executor.execute::<plugin::main>(json!({ "top": 0 })).unwrap_err();
+    let error = executor
+        .execute::<plugin::main>(json!({ "top": 0 }))
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Validation);
     assert_eq!(error.details_json()[0]["pointer"], "/top");
 }
