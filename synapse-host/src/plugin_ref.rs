@@ -209,7 +209,7 @@ fn no_config(folder: &Path) -> PluginError {
     )
 }
 
-fn build_error(failure: &BuildFailure) -> PluginError {
+pub(crate) fn build_error(failure: &BuildFailure) -> PluginError {
     let kind = match failure {
         BuildFailure::NoManifest { .. } => ErrorKind::NotFound,
         BuildFailure::Io { .. } => ErrorKind::Io,

@@ -78,7 +78,7 @@ pub(super) fn command(request: &BuildRequest<'_>) -> Command {
     command
 }
 
-fn program(request: &BuildRequest<'_>) -> OsString {
+pub(super) fn program(request: &BuildRequest<'_>) -> OsString {
     let given = request.cargo.clone().map(OsString::from);
     given
         .or_else(|| std::env::var_os("CARGO").filter(|value| !value.is_empty()))
@@ -116,14 +116,18 @@ fn spawn(request: &BuildRequest<'_>, key: &Key) -> Result<Child, BuildFailure> {
         true => ("json-diagnostic-rendered-ansi", "always"),
         false => ("json", "never"),
     };
-    let spawned = command(request)
+    let mut build = command(request);
+    build
         .args(["build", "--lib", "--message-format", format])
         .args(["--color", color])
         .args(request.quiet.then_some("--quiet"))
-        .args(&key.arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
+        .args(&key.arguments);
+    start(request, build)
+}
+
+/// Starts cargo, which is then heard on both its streams.
+pub(super) fn start(request: &BuildRequest<'_>, mut command: Command) -> Result<Child, BuildFailure> {
+    let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     spawned.map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => {
             BuildFailure::NoCargo { program: program(request).into(), folder: request.folder.to_path_buf() }
@@ -132,14 +136,14 @@ fn spawn(request: &BuildRequest<'_>, key: &Key) -> Result<Child, BuildFailure> {
     })
 }
 
-enum Line {
+pub(super) enum Line {
     /// Of stdout: one JSON document each, and what a macro prints.
     Message(String),
     /// Of stderr: cargo's progress and its own errors.
     Status(String),
 }
 
-fn for_each_line(child: &mut Child, mut each: impl FnMut(Line)) {
+pub(super) fn for_each_line(child: &mut Child, mut each: impl FnMut(Line)) {
     let (sender, receiver) = channel();
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {

@@ -10,6 +10,7 @@
 //! includes other files.
 
 mod cargo;
+mod crate_tests;
 mod diagnostics;
 mod environment;
 mod failure;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate_tests::{TestCounts, run_tests};
 pub use failure::BuildFailure;
 
 /// The cargo profile a plugin is built in.

@@ -18,6 +18,7 @@ mod records;
 mod run_action;
 mod schema;
 mod target;
+mod test;
 mod watch;
 
 use std::process::ExitCode;
@@ -77,6 +78,7 @@ enum Command {
 #[derive(Subcommand, Debug)]
 enum PluginCommand {
     Create(create::CreateArgs),
+    Test(test::TestArgs),
     Run(Box<run_action::RunArgs>),
     Map(Box<map::MapArgs>),
     Build(build::BuildArgs),
@@ -105,6 +107,7 @@ fn run() -> ExitCode {
     let mut output = Output::new(options);
     let done = match cli.command {
         Command::Plugin(PluginCommand::Create(args)) => args.execute(&cli.common, &mut output),
+        Command::Plugin(PluginCommand::Test(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Run(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Map(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),

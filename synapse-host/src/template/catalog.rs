@@ -9,6 +9,7 @@ use synapse_sdk::words::{Category, Method};
 use super::NewPlugin;
 use super::fill::{fill, toml, yaml};
 use super::write::NewFile;
+use crate::config::json_schema;
 use crate::sdk_source;
 
 /// A file as a template has it.
@@ -161,6 +162,11 @@ impl Template {
             text: fill(file.text, &values),
         });
         let mut files: Vec<NewFile> = filled.collect();
+        files.push(NewFile {
+            path: "config.schema.json",
+            about: "what an editor knows of config.yaml",
+            text: format!("{:#}\n", json_schema()),
+        });
         files.push(NewFile {
             path: "Cargo.lock",
             about: "the versions of all crates",

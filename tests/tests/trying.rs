@@ -1,0 +1,90 @@
+//! `synapse plugin test`.
+
+use serde_json::{Value, json};
+use synapse_tests::{Generated, Nursery, Synapse};
+
+#[test]
+fn a_plugin_of_each_template_passes_its_own_tests() {
+    let nursery = Nursery::new("templates");
+    for (category, actions) in [("custom", 1), ("data_validation", 1), ("neural_net", 3)] {
+        let code = format!("try-{}", category.replace('_', "-"));
+        let folder = nursery.create(&format!("--code {code} --category {category}"));
+        let tested = nursery.call("plugin test --json").arg(&folder).run().code(0);
+        assert!(!tested.stderr.contains("warning"), "{tested}");
+        let document = tested.document();
+        assert_eq!(document["passed"], true, "{document}");
+        assert!(document["tests"]["passed"].as_u64() >= Some(4), "{document}");
+        assert_eq!(document["actions"].as_array().map(Vec::len), Some(actions), "{document}");
+        let tried = &document["actions"][0];
+        assert!(tried["examples"].as_u64() >= Some(1) && tried["valid"].as_u64() >= Some(5), "{tried}");
+        assert!(tried["invalid"].as_u64() >= Some(5), "{tried}");
+        let only_computes = category == "custom";
+        assert_eq!(tried["executed"].as_u64() > Some(0), only_computes, "{tried}");
+    }
+}
+
+const DIVIDES: &str = r#"//! A generated plugin.
+use synapse_sdk::prelude::*;
+
+/// What to divide by.
+#[params]
+pub struct DivideParams {
+    #[param(default = 2, ge = 0, le = 9)]
+    by: u32,
+}
+
+/// Divides.
+#[action(PURE example = { "by": 5 } => EXPECTED)]
+pub fn divide(params: DivideParams, _ctx: &Context) -> Result<Value> {
+    Ok(json!({ "quotient": 10 / params.by }))
+}
+
+synapse_sdk::export_plugin!(divide);
+"#;
+
+fn divides(name: &str, pure: &str, expected: &str) -> Generated {
+    Generated::new(name, &DIVIDES.replace("PURE", pure).replace("EXPECTED", expected))
+}
+
+fn problems(document: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let problems = document["actions"][0]["problems"].as_array().cloned().unwrap_or_default();
+    problems.iter().map(|problem| (text(&problem["what"]), text(&problem["message"]))).collect()
+}
+
+#[test]
+fn a_wrong_example_is_told_with_the_place_in_the_result() {
+    let plugin = divides("mistaken_plugin", "", "{ \"quotient\": 3 }");
+    let ended = plugin.call(&Synapse::new(), "plugin test --no-crate-tests --json").arg(plugin.folder());
+    let ended = ended.run().code(1).says("the plugin is not as it says");
+    let document = ended.document();
+    assert_eq!((&document["passed"], &document["tests"]), (&json!(false), &Value::Null));
+    let found = problems(&document);
+    assert_eq!(found, [("example 1".to_owned(), "/quotient: expected 3, not 2".to_owned())]);
+}
+
+#[test]
+fn a_pure_action_that_panics_at_a_bound_is_found_and_others_are_not_run() {
+    let synapse = Synapse::new();
+    let plugin = divides("dividing_plugin", "pure,", "{ \"quotient\": 2 }");
+    let test =
+        |words: &str| plugin.call(&synapse, "plugin test --no-crate-tests").words(words).arg(plugin.folder());
+    let found = problems(&test("--json").run().code(1).document());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].0 == "valid params" && found[0].1.contains("attempt to divide by zero"), "{found:?}");
+    let shown = test("").run().code(1);
+    assert!(shown.stdout.contains("✗ divide, valid params: {\"by\":0}"), "{shown}");
+    plugin.write("src/lib.rs", &DIVIDES.replace("PURE", "").replace("EXPECTED", "{}"));
+    assert_eq!(test("--json").run().code(0).document()["actions"][0]["executed"], 0);
+    test("--execute").run().code(1);
+}
+
+#[test]
+fn failing_tests_of_the_crate_fail_the_command() {
+    let plugin = divides("failing_plugin", "", "{ \"quotient\": 2 }");
+    let lib = DIVIDES.replace("PURE", "").replace("EXPECTED", "{}");
+    plugin.write("src/lib.rs", &format!("{lib}\n#[test]\nfn fails() {{\n    assert_eq!(1, 2);\n}}\n"));
+    let ended = plugin.call(&Synapse::new(), "plugin test").arg(plugin.folder()).run().code(1);
+    let ended = ended.says("1 of the crate's tests failed").says("assertion `left == right` failed");
+    assert!(ended.stdout.starts_with("✗ crate's tests: 0 passed, 1 failed, 0 ignored\n"), "{ended}");
+}
