@@ -35,6 +35,16 @@ pub(super) fn two_actions(actions: &[ListedAction]) -> Vec<Reason> {
     reasons
 }
 
+/// What a plugin's file lists and its code does not have: then the one is not of
+/// the other. Actions that the code has besides are no reason against it.
+pub fn unregistered(listed: &[ListedAction], manifest: &Manifest) -> Option<Reason> {
+    let has = |name: &str| manifest.actions.iter().any(|action| action.name == name);
+    let missing: Vec<&str> =
+        listed.iter().map(|action| action.name.as_str()).filter(|name| !has(name)).collect();
+    let differs = || format!("it lists {}, and the code has no such action", missing.join(", "));
+    (!missing.is_empty()).then(|| Reason::Manifest { differs: differs() })
+}
+
 /// Where a stored manifest differs from what the code says now.
 pub fn differs(stored: &Manifest, now: &Manifest) -> Option<Reason> {
     let differs = difference(stored, now)?;
@@ -101,6 +111,20 @@ mod tests {
                 "two of its data types have the id `coco`",
             ]
         );
+    }
+
+    #[test]
+    fn what_the_file_lists_the_code_has() {
+        let code = manifest(&[]);
+        let listed = |changes: &[(&str, Value)]| {
+            manifest(changes).actions.iter().map(ListedAction::from).collect::<Vec<_>>()
+        };
+        assert_eq!(unregistered(&listed(&[]), &code), None);
+        assert_eq!(unregistered(&listed(&[])[..1], &code), None);
+        let reason = unregistered(&listed(&[("/actions/1/name", json!("tune"))]), &code);
+        let text = reason.map(|reason| reason.to_string());
+        let expected = "its manifest is not of this code: it lists tune, and the code has no such action";
+        assert_eq!(text.as_deref(), Some(expected));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use synapse_sdk::errors::Result;
 
 use crate::trust;
 
-pub use described::{described, differs};
+pub use described::{described, differs, unregistered};
 pub use file::PluginFile;
 pub(crate) use file::open;
 pub use machine::Machine;

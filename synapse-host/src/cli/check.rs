@@ -119,7 +119,9 @@ impl Checked {
         refuse(&library, &check::why_not(&library, &machine)?)?;
         let inspected = inspect(&library)?;
         let manifest = ask_for_manifest(&library)?;
-        refuse(&library, &check::described(&manifest))?;
+        let mut reasons = check::described(&manifest);
+        reasons.extend(check::unregistered(&inspected.facts.actions, &manifest));
+        refuse(&library, &reasons)?;
         let verdict = trust::verdict(&library)?;
         Ok(Self { library, inspected, manifest, machine, verdict })
     }

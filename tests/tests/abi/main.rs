@@ -110,6 +110,17 @@ fn what_a_plugin_describes_twice_is_refused() {
 }
 
 #[test]
+fn what_a_plugin_lists_and_does_not_have_is_told() {
+    let (_folder, file) = skewed(|plugin| {
+        plugin.facts(|facts| facts["actions"][0]["name"] = json!("mounts"));
+    });
+    let check = Synapse::new().call("plugin check --why-not").arg(&file).run().code(5);
+    check
+        .says("its manifest is not of this code: it lists mounts, and the code has no such action")
+        .says("hint: make the manifest anew with `synapse plugin build`");
+}
+
+#[test]
 fn a_host_of_1_0_runs_a_plugin_of_today() {
     let host = Loaded::new(library("greet"), 0, 0);
     let ran = host.run("greet", r#"{"name":"Ada"}"#);
