@@ -17,6 +17,7 @@ pub mod plugin;
 pub mod plugin_ref;
 pub mod record;
 pub mod run;
+pub mod sdk_dependency;
 pub mod sdk_source;
 mod stdout;
 pub mod template;

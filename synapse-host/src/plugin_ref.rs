@@ -18,6 +18,7 @@ use crate::config;
 use crate::home::Home;
 use crate::inspect::inspect;
 use crate::plugin::{Plugin, read_config};
+use crate::sdk_dependency;
 
 /// How a plugin is named.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +76,8 @@ pub struct Resolver<'a> {
 /// What a resolver tells while it builds.
 #[derive(Debug)]
 pub enum Progress<'a> {
+    /// The plugin's SDK was put right.
+    Mended(&'a str),
     /// A folder's library is stale; cargo starts.
     Building(&'a Path),
     /// A line of cargo or the compiler.
@@ -193,6 +196,11 @@ impl<'a> Resolver<'a> {
             return Ok(Built { library, fresh: true, elapsed: started.elapsed() });
         }
         let report = &mut self.report;
+        if let Some(home) = &home
+            && let Some(done) = sdk_dependency::mend(folder, home)?
+        {
+            report(Progress::Mended(&done));
+        }
         report(Progress::Building(folder));
         let built = author::library_for(&request, &mut |line| report(Progress::Line(line)));
         let built = built.map_err(|failure| build_error(&failure))?;

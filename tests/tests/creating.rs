@@ -102,3 +102,33 @@ fn another_sdk_is_used_where_one_is_named() {
     let sdk = workspace().join("synapse-sdk");
     assert!(manifest.contains(&format!("synapse-sdk = {{ path = {sdk:?} }}")), "{manifest}");
 }
+
+#[test]
+fn a_plugin_that_comes_from_elsewhere_finds_its_sdk_when_it_is_built() {
+    let nursery = Nursery::new("moved");
+    let folder = nursery.create("--code moved");
+    let manifest = nursery.read(folder.join("Cargo.toml"));
+    let elsewhere = manifest.replace(&nursery.home().display().to_string(), "/home/nobody/.synapse");
+    fs::write(folder.join("Cargo.toml"), elsewhere).expect("the manifest");
+    let run = nursery.call("plugin run main --json").arg("--path").arg(&folder).run().code(0);
+    run.says("synapse-sdk leads to").says("there is nothing at /home/nobody/.synapse/sdk/");
+    assert_eq!(nursery.read(folder.join("Cargo.toml")), manifest);
+}
+
+#[test]
+fn a_plugin_is_moved_to_the_sdk_of_this_command() {
+    let nursery = Nursery::new("upgraded");
+    nursery.call("plugin create -y --code old --sdk").arg(workspace()).run().code(0);
+    let upgrade = |words: &str| nursery.call("plugin upgrade-sdk --path synapse-old-plugin").words(words);
+    let document = upgrade("--json").run().code(0).document();
+    assert_eq!(document["changed"], true);
+    let (from, to) = (&document["from"], &document["to"]);
+    assert_eq!(from["path"].as_str(), workspace().join("synapse-sdk").to_str());
+    assert_eq!((&from["version"], &to["version"]), (&json!("0.1.0"), &json!("0.1.0")));
+    let path = to["path"].as_str().expect("a path").to_owned();
+    assert!(path.starts_with(&nursery.home().display().to_string()), "{path}");
+    assert!(nursery.read("synapse-old-plugin/Cargo.toml").contains(&path));
+    let again = upgrade("").run().code(0);
+    assert!(again.stdout.contains("uses SDK 0.1.0 already"), "{again}");
+    nursery.call("plugin upgrade-sdk").run().code(4).says("there is no ./Cargo.toml");
+}

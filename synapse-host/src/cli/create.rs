@@ -63,7 +63,7 @@ impl CreateArgs {
         let plugin = self.plugin()?;
         let parent = self.path.clone().unwrap_or_default();
         self.refuse_taken(&parent.join(plugin.folder_name()))?;
-        let created = plugin.create(&parent, &self.sdk()?)?;
+        let created = plugin.create(&parent, &sdk_for(self.sdk.as_deref())?)?;
         if plugin.template() != plugin.category() {
             output.note(&format!(
                 "there is no template for `{}` yet: this is `{}`, with that category",
@@ -115,19 +115,19 @@ impl CreateArgs {
         Err(PluginError::new(ErrorKind::Usage, message)
             .hint("choose another --code or --path, or write over its files with --force"))
     }
+}
 
-    /// The SDK that the plugin will use.
-    fn sdk(&self) -> Result<PathBuf> {
-        if let Some(path) = &self.sdk {
-            return sdk_at(path);
-        }
-        let home = Home::from_env().ok_or_else(|| {
-            PluginError::new(ErrorKind::NotFound, "there is no home folder to unpack the SDK to")
-                .hint("set SYNAPSE_HOME to a folder, or name an SDK with --sdk PATH")
-        })?;
-        sdk_source::unpack(&home)?;
-        Ok(sdk_source::folder(&home))
+/// The SDK that a plugin will use: the one named, else this command's own.
+pub(super) fn sdk_for(named: Option<&Path>) -> Result<PathBuf> {
+    if let Some(path) = named {
+        return sdk_at(path);
     }
+    let home = Home::from_env().ok_or_else(|| {
+        PluginError::new(ErrorKind::NotFound, "there is no home folder to unpack the SDK to")
+            .hint("set SYNAPSE_HOME to a folder, or name an SDK with --sdk PATH")
+    })?;
+    sdk_source::unpack(&home)?;
+    Ok(sdk_source::folder(&home))
 }
 
 /// What was made, and what to do next.

@@ -19,6 +19,7 @@ mod run_action;
 mod schema;
 mod target;
 mod test;
+mod upgrade_sdk;
 mod watch;
 
 use std::process::ExitCode;
@@ -79,6 +80,7 @@ enum Command {
 enum PluginCommand {
     Create(create::CreateArgs),
     Test(test::TestArgs),
+    UpgradeSdk(upgrade_sdk::UpgradeSdkArgs),
     Run(Box<run_action::RunArgs>),
     Map(Box<map::MapArgs>),
     Build(build::BuildArgs),
@@ -108,6 +110,7 @@ fn run() -> ExitCode {
     let done = match cli.command {
         Command::Plugin(PluginCommand::Create(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Test(args)) => args.execute(&cli.common, &mut output),
+        Command::Plugin(PluginCommand::UpgradeSdk(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Run(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Map(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),

@@ -118,6 +118,7 @@ pub(crate) fn with_resolver<T>(
     let color = !common.json && AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
     let (json, quiet) = (common.json, common.quiet);
     let report = |progress: Progress<'_>| match progress {
+        Progress::Mended(done) => output.note(done),
         Progress::Building(folder) => output.note(&format!("building {}", folder.display())),
         // Compiler lines keep their form; with --json they are notes as well.
         Progress::Line(line) if json => output.note(line),
