@@ -49,7 +49,7 @@ pub(crate) struct CreateArgs {
 #[command(after_help = "Example:\n  synapse key list --json")]
 pub(crate) struct ListArgs {}
 
-/// Trust a key: what it signed is installed without a question.
+/// Trust a key: from now on it speaks for what it signed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -181,7 +181,7 @@ impl RequireArgs {
         output.document(&json!({ "required": required }), |_| {
             match required {
                 true => "every load requires a trusted key\n",
-                false => "plugins are loaded without a key\n",
+                false => "no load requires a key\n",
             }
             .to_owned()
         })
