@@ -59,7 +59,7 @@ fn detailed(named: ActionConfig, mut fields: Fields<'_>, problems: &mut Problems
 }
 
 impl ActionConfig {
-    fn named(name: &str, line: usize) -> Self {
+    pub(super) fn named(name: &str, line: usize) -> Self {
         Self {
             name: name.to_owned(),
             entrypoint: None,

@@ -5,6 +5,7 @@
 
 mod action;
 mod check;
+pub mod edit;
 mod entrypoint;
 mod fields;
 mod identity;

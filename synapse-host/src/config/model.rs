@@ -78,6 +78,11 @@ impl PluginConfig {
         self.actions.iter().find(|action| action.name == name)
     }
 
+    /// The same, to be changed.
+    pub(super) fn action_mut(&mut self, name: &str) -> Option<&mut ActionConfig> {
+        self.actions.iter_mut().find(|action| action.name == name)
+    }
+
     /// Options for `cargo build`; those of another package manager are not.
     pub fn cargo_options(&self) -> &[String] {
         match self.package_manager {

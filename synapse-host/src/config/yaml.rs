@@ -3,9 +3,10 @@
 use super::problems::{Place, Problem, Problems};
 use super::scalar::{Meaning, Scalar};
 use super::syntax::{place, syntax_problem};
-use granit_parser::{Event, Parser, ScalarStyle, Span, options};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, options};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 /// Nesting beyond this is refused, so that walking a tree cannot exhaust the
 /// stack.
@@ -17,6 +18,10 @@ const MAX_NODES: usize = 50_000;
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) at: Place,
+    /// Where it stands in the text, in bytes; of an alias, the alias itself.
+    pub(super) span: Range<usize>,
+    /// A list or map in brackets.
+    pub(super) flow: bool,
     pub(super) content: Content,
 }
 
@@ -32,7 +37,15 @@ pub(super) enum Content {
 pub(super) struct Entry {
     pub(super) key: Scalar,
     pub(super) key_at: Place,
+    pub(super) key_span: Range<usize>,
     pub(super) value: Node,
+}
+
+impl Entry {
+    /// Where it ends in the text; a value that is left out lies nowhere.
+    fn end(&self) -> usize {
+        if self.value.span.is_empty() { self.key_span.end } else { self.value.span.end }
+    }
 }
 
 impl Node {
@@ -114,8 +127,42 @@ fn build(text: &str, problems: &mut Problems) -> Result<Option<Node>, Problem> {
 
 /// A list or map whose end has not been seen yet.
 enum Open {
-    List { at: Place, anchor: usize, items: Vec<Node> },
-    Map { at: Place, anchor: usize, entries: Vec<Entry>, key: Option<(Scalar, Place)> },
+    List { start: Start, items: Vec<Node> },
+    Map { start: Start, entries: Vec<Entry>, key: Option<Key> },
+}
+
+/// The beginning of a list or map.
+struct Start {
+    at: Place,
+    byte: usize,
+    flow: bool,
+    anchor: usize,
+}
+
+impl Start {
+    fn new(style: StructureStyle, span: &Span, anchor: usize) -> Self {
+        let flow = style == StructureStyle::Flow;
+        Self { at: place(&span.start), byte: bytes(span).start, flow, anchor }
+    }
+
+    /// Brackets end it; without them its last child does.
+    fn node(self, content: Content, bracket: usize, last: Option<usize>) -> Node {
+        let end = if self.flow { bracket } else { last.unwrap_or(self.byte) };
+        Node { at: self.at, span: self.byte..end, flow: self.flow, content }
+    }
+}
+
+/// A key whose value has not been seen yet.
+struct Key {
+    text: Scalar,
+    at: Place,
+    span: Range<usize>,
+}
+
+fn bytes(span: &Span) -> Range<usize> {
+    // Known for every text that is read from memory.
+    let of = |marker: &granit_parser::Marker| marker.byte_offset().unwrap_or_default();
+    of(&span.start)..of(&span.end)
 }
 
 /// The tree as far as the parser has come.
@@ -143,14 +190,20 @@ impl<'p> Tree<'p> {
             Event::Scalar(text, style, anchor, tag) => {
                 let scalar =
                     Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain && tag.is_none() };
-                self.add(Content::Scalar(scalar), at, anchor)
+                let content = Content::Scalar(scalar);
+                self.add(Node { at, span: bytes(span), flow: false, content }, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => self.start(Open::List { at, anchor, items: Vec::new() }),
-            Event::MappingStart(_, anchor, _) => {
-                self.start(Open::Map { at, anchor, entries: Vec::new(), key: None })
+            Event::SequenceStart(style, anchor, _) => {
+                self.open.push(Open::List { start: Start::new(style, span, anchor), items: Vec::new() });
+                Ok(())
             }
-            Event::SequenceEnd | Event::MappingEnd => self.finish(),
-            Event::Alias(anchor) => self.unfold(anchor, at),
+            Event::MappingStart(style, anchor, _) => {
+                let start = Start::new(style, span, anchor);
+                self.open.push(Open::Map { start, entries: Vec::new(), key: None });
+                Ok(())
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.finish(bytes(span).end),
+            Event::Alias(anchor) => self.unfold(anchor, at, bytes(span)),
             _ => Ok(()),
         }
     }
@@ -168,25 +221,24 @@ impl<'p> Tree<'p> {
         }
     }
 
-    fn start(&mut self, open: Open) -> Result<(), Problem> {
-        self.open.push(open);
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<(), Problem> {
+    fn finish(&mut self, bracket: usize) -> Result<(), Problem> {
         match self.open.pop() {
             None => Ok(()),
-            Some(Open::List { at, anchor, items }) => self.add(Content::List(items), at, anchor),
-            Some(Open::Map { at, anchor, entries, .. }) => {
+            Some(Open::List { start, items }) => {
+                let (anchor, last) = (start.anchor, items.last().map(|item| item.span.end));
+                self.add(start.node(Content::List(items), bracket, last), anchor)
+            }
+            Some(Open::Map { start, entries, .. }) => {
                 let path = self.path();
+                let (anchor, last) = (start.anchor, entries.last().map(Entry::end));
                 let entries = without_duplicates(entries, &path, self.problems);
                 let entries = merged(entries, &path)?;
-                self.add(Content::Map(entries), at, anchor)
+                self.add(start.node(Content::Map(entries), bracket, last), anchor)
             }
         }
     }
 
-    fn unfold(&mut self, anchor: usize, at: Place) -> Result<(), Problem> {
+    fn unfold(&mut self, anchor: usize, at: Place, span: Range<usize>) -> Result<(), Problem> {
         let Some(node) = self.anchors.get(&anchor) else {
             return Err(Problem::error(at, self.path(), "this alias stands inside the node it names"));
         };
@@ -195,18 +247,17 @@ impl<'p> Tree<'p> {
             return Err(Problem::error(at, self.path(), "nested too deeply"));
         }
         let content = node.content.clone();
-        self.add(content, at, 0)
+        self.add(Node { at, span, flow: false, content }, 0)
     }
 
-    fn add(&mut self, content: Content, at: Place, anchor: usize) -> Result<(), Problem> {
-        let node = Node { at, content };
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
         self.nodes += 1;
         if anchor != 0 {
             self.nodes += node.count();
         }
         if self.nodes > MAX_NODES {
             let message = format!("the file holds more than {MAX_NODES} values");
-            return Err(Problem::error(at, self.path(), message));
+            return Err(Problem::error(node.at, self.path(), message));
         }
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
@@ -219,9 +270,11 @@ impl<'p> Tree<'p> {
             None => self.root = Some(node),
             Some(Open::List { items, .. }) => items.push(node),
             Some(Open::Map { entries, key, .. }) => match key.take() {
-                Some((key, key_at)) => entries.push(Entry { key, key_at, value: node }),
+                Some(Key { text, at, span }) => {
+                    entries.push(Entry { key: text, key_at: at, key_span: span, value: node });
+                }
                 None => match node.content {
-                    Content::Scalar(text) => *key = Some((text, node.at)),
+                    Content::Scalar(text) => *key = Some(Key { text, at: node.at, span: node.span }),
                     _ => return Err(self.unusable_key(node.at)),
                 },
             },
@@ -241,7 +294,7 @@ impl<'p> Tree<'p> {
             match open {
                 Open::List { items, .. } => path.push_str(&format!("[{}]", items.len())),
                 Open::Map { key: None, .. } => {}
-                Open::Map { key: Some((key, _)), .. } => path = joined(&path, &key.text),
+                Open::Map { key: Some(key), .. } => path = joined(&path, &key.text.text),
             }
         }
         path

@@ -1,6 +1,7 @@
 //! Text in, config or problems out.
 
 mod actions;
+mod edit;
 mod plugin;
 mod schema;
 mod yaml;
