@@ -20,6 +20,7 @@ pub mod run;
 pub mod sdk_dependency;
 pub mod sdk_source;
 mod stdout;
+pub mod sync;
 pub mod template;
 pub mod trial;
 pub mod trust;

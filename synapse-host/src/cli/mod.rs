@@ -20,6 +20,7 @@ mod schema;
 mod target;
 mod test;
 mod upgrade_sdk;
+mod update_config;
 mod watch;
 
 use std::process::ExitCode;
@@ -86,6 +87,7 @@ enum PluginCommand {
     Build(build::BuildArgs),
     Check(check::CheckArgs),
     Inspect(inspect::InspectArgs),
+    UpdateConfig(update_config::UpdateConfigArgs),
     Schema(schema::SchemaArgs),
 }
 
@@ -116,6 +118,7 @@ fn run() -> ExitCode {
         Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Check(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Inspect(args)) => args.execute(&cli.common, &mut output),
+        Command::Plugin(PluginCommand::UpdateConfig(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Schema(args)) => args.execute(&mut output),
         Command::Key(command) => command.execute(&mut output),
         Command::Run(command) => match command.execute(&cli.common, &mut output) {
