@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 use synapse_sdk::schema::Schema;
-use synapse_tests::{Synapse, library, workspace};
+use synapse_tests::{Nursery, Synapse, library, workspace};
 
 #[track_caller]
 fn fits(document: &Value, schema: &str) {
@@ -78,4 +78,15 @@ fn keys() {
     fits(&synapse.call("key list --json").run().code(0).document(), "key-list");
     fits(&synapse.call("key create ada --no-password --json").run().code(0).document(), "key");
     fits(&synapse.call("key list --json").run().code(0).document(), "key-list");
+}
+
+#[test]
+fn a_plugin_that_is_created_moved_and_tested() {
+    let nursery = Nursery::new("shapes");
+    let document = |words: &str| nursery.call("plugin").words(words).run().code(0).document();
+    fits(&document("create --code shaped --yes --json"), "create");
+    let folder = "--path synapse-shaped-plugin --json";
+    fits(&document(&format!("upgrade-sdk {folder}")), "upgrade-sdk");
+    fits(&document(&format!("test {folder}")), "test");
+    fits(&document(&format!("test --no-crate-tests {folder}")), "test");
 }

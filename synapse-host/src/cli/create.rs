@@ -1,15 +1,15 @@
 //! `synapse plugin create`.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 use synapse_sdk::errors::Result;
-use synapse_sdk::words::Category;
+use synapse_sdk::words::{Category, Word};
 use synapse_sdk::{ErrorKind, PluginError};
 
 use super::Common;
+use super::ask::Asker;
 use super::output::Output;
 use super::output::look::{ACCENT, BOLD, DIM, GOOD, Look};
 use crate::config::DataKind;
@@ -60,9 +60,23 @@ Examples:
 
 impl CreateArgs {
     pub(crate) fn execute(self, _common: &Common, output: &mut Output) -> Result<()> {
-        let plugin = self.plugin()?;
+        if !self.yes && !Asker::has_terminal() {
+            return Err(PluginError::new(ErrorKind::Usage, "there is no terminal to ask on").hint(
+                "say --yes, and what the plugin is: \
+                 `synapse plugin create --name \"My Plugin\" --category custom --yes`",
+            ));
+        }
+        let asker = if self.yes { None } else { Some(Asker::new(output.look())?) };
+        let plugin = match &asker {
+            Some(asker) => self.asked(asker)?,
+            None => self.plugin()?,
+        };
         let parent = self.path.clone().unwrap_or_default();
-        self.refuse_taken(&parent.join(plugin.folder_name()))?;
+        let folder = parent.join(plugin.folder_name());
+        self.refuse_taken(&folder)?;
+        if let Some(asker) = &asker {
+            asker.confirm(&format!("Create {}?", folder.display()))?;
+        }
         let created = plugin.create(&parent, &sdk_for(self.sdk.as_deref())?)?;
         if plugin.template() != plugin.category() {
             output.note(&format!(
@@ -87,12 +101,8 @@ impl CreateArgs {
         output.document(&document, |columns| report(&created, columns, look))
     }
 
+    /// The plugin as the options say, with defaults for what they do not.
     fn plugin(&self) -> Result<NewPlugin> {
-        if !self.yes && !std::io::stdin().is_terminal() {
-            return Err(PluginError::new(ErrorKind::Usage, "there is no terminal to ask on").hint(
-                "say --yes, and what the plugin is: `synapse plugin create --name \"My Plugin\" --category custom --yes`",
-            ));
-        }
         let (name, code) = match (&self.name, &self.code) {
             (Some(name), Some(code)) => (name.clone(), code.clone()),
             (Some(name), None) => (name.clone(), code_for(name).unwrap_or_default()),
@@ -106,6 +116,30 @@ impl CreateArgs {
         Ok(NewPlugin::new(&name, &code, category)?.data_type(self.data_type))
     }
 
+    /// The plugin as the options say; what they do not is asked.
+    fn asked(&self, asker: &Asker) -> Result<NewPlugin> {
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => {
+                let default = self.code.as_deref().map(name_for);
+                asker.text("Name", default, |name| refusal(name, "a"))?
+            }
+        };
+        let code = match &self.code {
+            Some(code) => code.clone(),
+            None => asker.text("Code", code_for(&name), |code| refusal("N", code))?,
+        };
+        let category = match self.category {
+            Some(category) => category,
+            None => choose(asker, "Category", Category::Custom, about)?,
+        };
+        let data_type = match (self.data_type, category) {
+            (None, Category::NeuralNet) => Some(choose(asker, "Kind of data", DataKind::Image, |_| "")?),
+            (given, _) => given,
+        };
+        Ok(NewPlugin::new(&name, &code, category)?.data_type(data_type))
+    }
+
     fn refuse_taken(&self, folder: &Path) -> Result<()> {
         let has_files = folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
         if self.force || !(has_files || folder.is_file()) {
@@ -114,6 +148,43 @@ impl CreateArgs {
         let message = format!("{} is there already", folder.display());
         Err(PluginError::new(ErrorKind::Usage, message)
             .hint("choose another --code or --path, or write over its files with --force"))
+    }
+}
+
+/// Why a plugin cannot be called so.
+fn refusal(name: &str, code: &str) -> Result<(), String> {
+    let refused = NewPlugin::new(name, code, Category::Custom).map(drop);
+    refused.map_err(|error| match error.hint_text().filter(|hint| hint.starts_with("for example")) {
+        Some(hint) => format!("{error}; {}", hint.replace("--code ", "")),
+        None => error.to_string(),
+    })
+}
+
+/// One of a vocabulary's words, each with what it means.
+fn choose<W: Word + PartialEq>(
+    asker: &Asker,
+    question: &str,
+    default: W,
+    about: fn(W) -> &'static str,
+) -> Result<W> {
+    let width = W::ALL.iter().map(|word| word.as_str().len()).max().unwrap_or_default();
+    let line = |word: &W| format!("{:width$}  {}", word.as_str(), about(*word)).trim_end().to_owned();
+    let choices: Vec<String> = W::ALL.iter().map(line).collect();
+    let default = W::ALL.iter().position(|word| *word == default).unwrap_or_default();
+    let chosen = asker.choice(question, &choices, default)?;
+    Ok(W::ALL[chosen])
+}
+
+fn about(category: Category) -> &'static str {
+    match category {
+        Category::NeuralNet => "trains, tests, serves models",
+        Category::Export => "takes data out of the platform",
+        Category::Upload => "brings data into the platform",
+        Category::SmartTool => "helps a person annotate",
+        Category::PostAnnotation => "works on finished annotations",
+        Category::PreAnnotation => "prepares annotations before a person sees them",
+        Category::DataValidation => "checks data",
+        Category::Custom => "anything else",
     }
 }
 
@@ -161,6 +232,7 @@ fn shell_word(path: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -168,6 +240,14 @@ mod tests {
     fn paths_can_be_pasted_into_a_shell() {
         assert_eq!(shell_word("/home/ada/plugins"), "/home/ada/plugins");
         assert_eq!(shell_word("my plugins/it's"), r"'my plugins/it'\''s'");
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_is_told_with_one_that_can() {
+        assert_eq!(refusal("Port Vessels", "port-vessels"), Ok(()));
+        let refused = refusal("N", "Port Vessels").unwrap_err();
+        assert!(refused.ends_with("; for example `port-vessels`"), "{refused}");
+        assert!(refusal(" ", "a").unwrap_err().contains("is no name"));
     }
 
     #[test]

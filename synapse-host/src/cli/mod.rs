@@ -3,6 +3,7 @@
 //! Results go to standard output, all else to standard error; exit codes follow
 //! [`ErrorKind::exit_code`](synapse_sdk::ErrorKind::exit_code).
 
+mod ask;
 mod bug;
 mod build;
 mod check;
