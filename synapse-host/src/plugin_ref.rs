@@ -212,8 +212,8 @@ impl<'a> Resolver<'a> {
 fn no_config(folder: &Path) -> PluginError {
     let shown = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     NotFoundError::new(format!("Config file not found: no config.yaml in {}", shown.display())).hint(
-        "write a config.yaml there (its keys: name, code, version, category, actions), \
-         choose another folder with --path, or name the file with --config",
+        "create a plugin with `synapse plugin create`, choose another folder with --path, or name the file \
+         with --config",
     )
 }
 

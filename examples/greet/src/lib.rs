@@ -23,7 +23,7 @@ pub struct Greeting {
 }
 
 /// Greets someone.
-#[action(category = Custom)]
+#[action(category = Custom, example = { "name": "Ada" } => { "message": "Hello Ada!" })]
 pub fn greet(params: GreetParams, ctx: &Context) -> Result<Greeting> {
     let message = greeting(&params.name, params.formal, ctx);
     ctx.log_message(&message, "info");

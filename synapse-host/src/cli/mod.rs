@@ -20,8 +20,8 @@ mod run_action;
 mod schema;
 mod target;
 mod test;
-mod upgrade_sdk;
 mod update_config;
+mod upgrade_sdk;
 mod watch;
 
 use std::process::ExitCode;
