@@ -7,6 +7,7 @@
 //! length as four bytes, the lowest first; all of it compressed as zlib.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs, io};
 
 use miniz_oxide::deflate::compress_to_vec_zlib;
@@ -15,6 +16,7 @@ const CRATES: [&str; 2] = ["synapse-macros", "synapse-sdk"];
 const BEST: u8 = 10;
 
 fn main() -> io::Result<()> {
+    tell_commit();
     let host = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let root = host.parent().unwrap_or(&host);
     let mut pack = Pack::default();
@@ -106,4 +108,18 @@ fn downloaded_packages(lock: &str) -> String {
         packages.push_str(block);
     }
     packages
+}
+
+/// The commit this is built from, where there is a repository.
+fn tell_commit() {
+    let git = |arguments: &[&str]| {
+        let done = Command::new("git").args(arguments).output().ok().filter(|done| done.status.success())?;
+        Some(String::from_utf8_lossy(&done.stdout).trim().to_owned())
+    };
+    let commit = git(&["rev-parse", "--short=10", "HEAD"]);
+    // Changes with every commit that is made or checked out.
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists()) {
+        println!("cargo:rerun-if-changed={log}");
+    }
+    println!("cargo:rustc-env=SYNAPSE_COMMIT={}", commit.as_deref().unwrap_or("unknown commit"));
 }

@@ -253,6 +253,14 @@ fn find_code(code: &str) -> Result<PathBuf> {
         .hint(hint))
 }
 
+/// The codes a plugin can be named by here.
+pub(crate) fn known_codes() -> Vec<String> {
+    let mut codes: Vec<String> = places().iter().filter_map(|place| code_of(place)).collect();
+    codes.sort();
+    codes.dedup();
+    codes
+}
+
 /// Where plugins that are named by code may lie, the nearest first.
 fn places() -> Vec<PathBuf> {
     let mut places = vec![PathBuf::from(".")];

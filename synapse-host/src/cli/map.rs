@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Value, json};
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::{Event, Level};
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
+use super::completions::targets_and_actions;
 use super::output::{Output, RowsShown};
 use super::params::ParamsArgs;
 use super::run_action::{Signals, export, params_schema};
@@ -41,6 +43,7 @@ pub(crate) struct MapArgs {
     /// The action, after the plugin (a folder, a .so file or a code) unless
     /// --path or --plugin names it
     #[arg(value_names = ["TARGET", "ACTION"], num_args = 1..=2, required = true)]
+    #[arg(add = ArgValueCompleter::new(targets_and_actions))]
     names: Vec<String>,
     #[command(flatten)]
     target: TargetArgs,

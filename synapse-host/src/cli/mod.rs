@@ -7,8 +7,10 @@ mod ask;
 mod bug;
 mod build;
 mod check;
+mod completions;
 mod crash;
 mod create;
+mod doctor;
 mod inspect;
 mod interrupt;
 mod key;
@@ -22,6 +24,7 @@ mod target;
 mod test;
 mod update_config;
 mod upgrade_sdk;
+mod version;
 mod watch;
 
 use std::process::ExitCode;
@@ -34,7 +37,7 @@ use output::{Color, Output, OutputOptions};
 
 /// Loads, checks and runs Synapse plugins.
 #[derive(Parser, Debug)]
-#[command(name = "synapse", version, max_term_width = 100)]
+#[command(name = "synapse", version = version::version(), max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     common: Common,
@@ -76,6 +79,8 @@ enum Command {
     /// Look at what was run, and run it again
     #[command(subcommand)]
     Run(records::RunCommand),
+    Doctor(doctor::DoctorArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -95,6 +100,7 @@ enum PluginCommand {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let _leave = crash::Leave;
+    completions::answer_shell();
     bug::reported(run)
 }
 
@@ -121,6 +127,8 @@ fn run() -> ExitCode {
         Command::Plugin(PluginCommand::Inspect(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::UpdateConfig(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Schema(args)) => args.execute(&mut output),
+        Command::Doctor(args) => args.execute(&mut output),
+        Command::Completions(args) => args.execute(&mut output),
         Command::Key(command) => command.execute(&mut output),
         Command::Run(command) => match command.execute(&cli.common, &mut output) {
             Ok(code) => return code,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Value, json};
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::Rfc3339;
@@ -13,6 +14,7 @@ use synapse_sdk::schema::with_defaults;
 use synapse_sdk::services::Checkpoint;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
+use super::completions::targets_and_actions;
 use super::output::Output;
 use super::params::ParamsArgs;
 use super::target::{TargetArgs, target_and_action, with_resolver};
@@ -33,6 +35,7 @@ pub(crate) struct RunArgs {
     /// The action, after the plugin (a folder, a .so file or a code) unless
     /// --path or --plugin names it
     #[arg(value_names = ["TARGET", "ACTION"], num_args = 1..=2, required = true)]
+    #[arg(add = ArgValueCompleter::new(targets_and_actions))]
     names: Vec<String>,
     #[command(flatten)]
     target: TargetArgs,

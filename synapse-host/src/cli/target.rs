@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use anstream::{AutoStream, ColorChoice};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use synapse_sdk::errors::Result;
 use synapse_sdk::{ErrorKind, PluginError};
 
 use super::Common;
+use super::completions::codes;
 use super::output::Output;
 use crate::author::Profile;
 use crate::plugin::Plugin;
@@ -18,7 +20,7 @@ use crate::plugin_ref::{PluginRef, Progress, Resolver};
 #[derive(Args, Debug)]
 pub(crate) struct TargetArgs {
     /// The plugin's code
-    #[arg(short, long, value_name = "CODE", conflicts_with = "path")]
+    #[arg(short, long, value_name = "CODE", conflicts_with = "path", add = ArgValueCompleter::new(codes))]
     plugin: Option<String>,
     /// The plugin's folder [default: the current one]
     #[arg(long, value_name = "DIR")]

@@ -1,0 +1,325 @@
+//! `synapse doctor`.
+
+use std::fs;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+use synapse_sdk::errors::Result;
+use synapse_sdk::{ErrorKind, PluginError};
+
+use super::output::Output;
+use super::output::look::{BAD, BOLD, DIM, GOOD, Look, WARN};
+use crate::check::Machine;
+use crate::home::Home;
+use crate::sdk_source;
+use crate::worker_program;
+
+/// Look at what plugins need here: compiler, folders, disk, processors, addresses.
+///
+/// Each line that is not right comes with what to do. Addresses are tried only
+/// where one is set.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct DoctorArgs {}
+
+const EXAMPLES: &str = "\
+Examples:
+  synapse doctor
+  synapse doctor --json
+
+Exit code 1: something is missing without which plugins cannot be built or run.";
+
+/// An address that takes longer counts as out of reach.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Below this a build may not fit.
+const LITTLE: u64 = 2 << 30;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Good,
+    /// Not there, and not needed for running plugins.
+    Absent,
+    Warning,
+    Failure,
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Absent => "absent",
+            Self::Warning => "warning",
+            Self::Failure => "failure",
+        }
+    }
+}
+
+struct Finding {
+    about: &'static str,
+    status: Status,
+    message: String,
+    fix: Option<&'static str>,
+}
+
+impl Finding {
+    fn good(about: &'static str, message: impl Into<String>) -> Self {
+        Self { about, status: Status::Good, message: message.into(), fix: None }
+    }
+
+    fn absent(about: &'static str, message: impl Into<String>) -> Self {
+        Self { about, status: Status::Absent, message: message.into(), fix: None }
+    }
+
+    fn warning(about: &'static str, message: impl Into<String>, fix: &'static str) -> Self {
+        Self { about, status: Status::Warning, message: message.into(), fix: Some(fix) }
+    }
+
+    fn failure(about: &'static str, message: impl Into<String>, fix: &'static str) -> Self {
+        Self { about, status: Status::Failure, message: message.into(), fix: Some(fix) }
+    }
+}
+
+impl DoctorArgs {
+    pub(crate) fn execute(self, output: &mut Output) -> Result<()> {
+        let home = Home::from_env();
+        let home = home.as_ref();
+        let findings = [
+            toolchain(),
+            worker(),
+            folder(home),
+            sdk(home),
+            disk(home),
+            c_library(),
+            gpus(),
+            credentials(),
+            address("Ray", "RAY_ADDRESS", "start one with `ray start --head`, or correct RAY_ADDRESS"),
+            address("backend", "SYNAPSE_HOST", "correct SYNAPSE_HOST, or look at the network"),
+        ];
+        let failed = findings.iter().filter(|finding| finding.status == Status::Failure).count();
+        let look = output.look();
+        output.document(&document(&findings, failed == 0), |_| text(&findings, look))?;
+        match failed {
+            0 => Ok(()),
+            1 => Err(unfit("1 thing is missing")),
+            more => Err(unfit(&format!("{more} things are missing"))),
+        }
+    }
+}
+
+fn unfit(what: &str) -> PluginError {
+    PluginError::new(ErrorKind::Execution, format!("{what} without which plugins cannot be built or run"))
+}
+
+fn document(findings: &[Finding], fit: bool) -> Value {
+    let told = findings.iter().map(|finding| {
+        json!({
+            "about": finding.about,
+            "status": finding.status.as_str(),
+            "message": finding.message,
+            "fix": finding.fix,
+        })
+    });
+    json!({ "fit": fit, "findings": told.collect::<Vec<_>>() })
+}
+
+fn text(findings: &[Finding], look: Look) -> String {
+    let marks = look.marks();
+    let width = findings.iter().map(|finding| finding.about.len()).max().unwrap_or_default();
+    let mut text = String::new();
+    for Finding { about, status, message, fix } in findings {
+        let (mark, style) = match status {
+            Status::Good => (marks.success, GOOD),
+            Status::Absent => ("-", DIM),
+            Status::Warning => (marks.warning, WARN),
+            Status::Failure => (marks.failure, BAD),
+        };
+        let about = look.paint(BOLD, format!("{about:width$}"));
+        text.push_str(&format!("{} {about}  {message}\n", look.paint(style, mark)));
+        if let Some(fix) = fix {
+            text.push_str(&format!("  {:width$}  {}\n", "", look.paint(DIM, fix)));
+        }
+    }
+    text
+}
+
+/// What a program prints, if it is there and succeeds.
+fn answer(program: &str, arguments: &[&str]) -> Option<String> {
+    let done = Command::new(program).args(arguments).output().ok().filter(|done| done.status.success())?;
+    Some(String::from_utf8_lossy(&done.stdout).trim().to_owned())
+}
+
+fn toolchain() -> Finding {
+    const ABOUT: &str = "toolchain";
+    match (answer("cargo", &["--version"]), answer("rustc", &["--version"])) {
+        (Some(cargo), Some(rustc)) => Finding::good(ABOUT, format!("{rustc}; {cargo}")),
+        (None, _) => Finding::failure(ABOUT, "there is no cargo", "install Rust, and put cargo on PATH"),
+        (_, None) => Finding::failure(ABOUT, "there is no rustc", "install Rust, and put rustc on PATH"),
+    }
+}
+
+fn worker() -> Finding {
+    match worker_program::program() {
+        Ok(program) if program.is_file() => Finding::good("worker", program.display().to_string()),
+        Ok(program) => Finding::failure(
+            "worker",
+            format!("{} is not there", program.display()),
+            "install synapse-worker beside synapse, or name it with SYNAPSE_WORKER",
+        ),
+        Err(error) => Finding::failure(
+            "worker",
+            error.message(),
+            "install synapse-worker beside synapse, or name it with SYNAPSE_WORKER",
+        ),
+    }
+}
+
+fn folder(home: Option<&Home>) -> Finding {
+    const ABOUT: &str = "home";
+    const FIX: &str = "set SYNAPSE_HOME to a folder that can be written to";
+    let Some(home) = home else {
+        return Finding::failure(ABOUT, "there is none", FIX);
+    };
+    let shown = home.path().display();
+    match try_to_write(home.path()) {
+        Ok(()) => Finding::good(ABOUT, shown.to_string()),
+        Err(error) => Finding::failure(ABOUT, format!("{shown} cannot be written to: {error}"), FIX),
+    }
+}
+
+fn try_to_write(folder: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let probe = folder.join(format!(".doctor-{}", std::process::id()));
+    fs::write(&probe, b"")?;
+    fs::remove_file(&probe)
+}
+
+fn sdk(home: Option<&Home>) -> Finding {
+    let version = env!("CARGO_PKG_VERSION");
+    match home.map(sdk_source::folder).filter(|folder| folder.is_dir()) {
+        Some(folder) => Finding::good("SDK", format!("{version} in {}", folder.display())),
+        None => Finding::good("SDK", format!("{version}, unpacked when `plugin create` needs it")),
+    }
+}
+
+/// Asked of `df`, which POSIX has everywhere.
+fn disk(home: Option<&Home>) -> Finding {
+    let folder = home.map_or(Path::new("."), Home::path);
+    let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
+    match answer("df", &["-Pk", &there.to_string_lossy()]).as_deref().and_then(free_bytes) {
+        None => Finding::absent("disk", "free space is not known"),
+        Some(free) if free < LITTLE => Finding::warning(
+            "disk",
+            format!("{:.1} GiB free", gibibytes(free)),
+            "builds and records may not fit; make room, or set SYNAPSE_HOME to another disk",
+        ),
+        Some(free) => Finding::good("disk", format!("{:.1} GiB free", gibibytes(free))),
+    }
+}
+
+/// The fourth word of the second line is what is free, in KiB.
+fn free_bytes(told: &str) -> Option<u64> {
+    let kibibytes: u64 = told.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+fn gibibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 30)
+}
+
+fn c_library() -> Finding {
+    match Machine::here().glibc {
+        Some(version) => Finding::good("C library", format!("glibc {version}")),
+        None => Finding::warning("C library", "not glibc", "plugins are tested with glibc only"),
+    }
+}
+
+fn gpus() -> Finding {
+    let query = ["--query-gpu=name,memory.total", "--format=csv,noheader"];
+    match answer("nvidia-smi", &query).filter(|names| !names.is_empty()) {
+        Some(names) => Finding::good("GPUs", names.lines().collect::<Vec<_>>().join("; ")),
+        None => Finding::absent("GPUs", "none that nvidia-smi tells of"),
+    }
+}
+
+fn credentials() -> Finding {
+    match set("SYNAPSE_ACCESS_TOKEN") {
+        Some(_) => Finding::good("credentials", "SYNAPSE_ACCESS_TOKEN is set; nothing was asked with it"),
+        None => Finding::absent("credentials", "SYNAPSE_ACCESS_TOKEN is not set; local runs need none"),
+    }
+}
+
+fn set(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether something answers where a variable leads.
+fn address(about: &'static str, variable: &'static str, fix: &'static str) -> Finding {
+    let Some(value) = set(variable) else {
+        return Finding::absent(about, format!("{variable} is not set"));
+    };
+    let Some(place) = host_and_port(&value) else {
+        return Finding::absent(about, format!("{variable} is `{value}`, which names no host and port"));
+    };
+    match reach(&place) {
+        Ok(()) => Finding::good(about, format!("{place} answers")),
+        Err(why) => Finding::warning(about, format!("{place} is out of reach: {why}"), fix),
+    }
+}
+
+fn reach(place: &str) -> std::io::Result<()> {
+    let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
+    for address in place.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// `ray://head:10001`, `head:6379`, `https://host/path`.
+fn host_and_port(address: &str) -> Option<String> {
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    let authority = rest.split(['/', '?']).next()?;
+    let place = authority.rsplit('@').next()?;
+    let has_port = place.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    match scheme {
+        _ if has_port => Some(place.to_owned()),
+        "https" => Some(format!("{place}:443")),
+        "http" => Some(format!("{place}:80")),
+        "ray" => Some(format!("{place}:10001")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_lead_to_a_host_and_a_port() {
+        for (address, place) in [
+            ("ray://head:10002", Some("head:10002")),
+            ("ray://head", Some("head:10001")),
+            ("head:6379", Some("head:6379")),
+            ("https://api.example/v1?x", Some("api.example:443")),
+            ("http://user@host/", Some("host:80")),
+            ("http://[::1]:8000/", Some("[::1]:8000")),
+            ("auto", None),
+        ] {
+            assert_eq!(host_and_port(address).as_deref(), place, "{address}");
+        }
+    }
+
+    #[test]
+    fn free_space_is_read_from_df() {
+        let told = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/a 100 40 60 40% /\n";
+        assert_eq!(free_bytes(told), Some(60 * 1024));
+        assert_eq!(free_bytes(""), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! `synapse doctor`: what is missing is told with what to do.
+
+use std::net::TcpListener;
+
+use serde_json::Value;
+use synapse_tests::Synapse;
+
+fn finding<'d>(document: &'d Value, about: &str) -> &'d Value {
+    let findings = document["findings"].as_array().expect("a list");
+    findings.iter().find(|finding| finding["about"] == about).expect("a finding")
+}
+
+#[test]
+fn a_machine_that_builds_plugins_is_fit() {
+    let document = Synapse::new().call("doctor --json").run().code(0).document();
+    assert_eq!(document["fit"], true);
+    for about in ["toolchain", "worker", "home", "SDK", "C library"] {
+        assert_eq!(finding(&document, about)["status"], "good", "{document:#}");
+    }
+    assert_eq!(finding(&document, "Ray")["status"], "absent");
+    let text = Synapse::new().call("doctor").run().code(0);
+    assert!(text.stdout.contains("✓ toolchain    rustc 1."), "{text}");
+}
+
+#[test]
+fn without_cargo_nothing_can_be_built() {
+    let ended = Synapse::new().call("doctor").env("PATH", "/nowhere").run().code(1);
+    assert!(ended.stdout.contains("✗ toolchain    there is no cargo\n"), "{ended}");
+    assert!(ended.stdout.contains("install Rust, and put cargo on PATH"), "{ended}");
+    ended.says("1 thing is missing without which plugins cannot be built or run");
+}
+
+#[test]
+fn a_home_that_cannot_be_written_to_is_told() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let ended = Synapse::new().call("doctor").env("SYNAPSE_HOME", file.path()).run().code(1);
+    assert!(ended.stdout.contains("cannot be written to"), "{ended}");
+    assert!(ended.stdout.contains("set SYNAPSE_HOME"), "{ended}");
+}
+
+#[test]
+fn addresses_are_tried_where_they_are_set() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let open = listener.local_addr().expect("its address").to_string();
+    let synapse = Synapse::new();
+    let call = synapse.call("doctor --json").env("RAY_ADDRESS", format!("ray://{open}"));
+    let call = call.env("SYNAPSE_HOST", "http://127.0.0.1:1");
+    let document = call.run().code(0).document();
+    assert_eq!(finding(&document, "Ray")["status"], "good", "{document:#}");
+    let backend = finding(&document, "backend");
+    assert_eq!(backend["status"], "warning");
+    assert!(backend["message"].as_str().is_some_and(|text| text.contains("127.0.0.1:1 is out of reach")));
+}
