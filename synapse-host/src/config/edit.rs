@@ -201,11 +201,12 @@ impl Page<'_> {
         let own = entries(action).iter().filter(|entry| action.span.contains(&entry.key_span.start));
         let known: Vec<&Entry> = own.collect();
         let rank = |name: &str| ORDER.iter().position(|known| *known == name);
-        let before =
-            known.iter().filter(|entry| rank(&entry.key.text).is_some() && rank(&entry.key.text) < rank(key));
-        let Some(after) = before.last().or(known.last()) else {
+        let goes_before =
+            |entry: &&&Entry| rank(&entry.key.text).is_some() && rank(&entry.key.text) < rank(key);
+        let before = known.iter().rev().find(goes_before);
+        let Some(after) = before.or(known.last()) else {
             let at = action.span.start + 1;
-            return action.flow.then(|| (at..at, pair));
+            return action.flow.then_some((at..at, pair));
         };
         let end = self.end(after);
         if action.flow {
@@ -255,7 +256,7 @@ impl Page<'_> {
         }
         let at = self.line_end(end);
         let indent = last.key_at.column - 1;
-        let inner = known.iter().find_map(|entry| inner_step(entry)).unwrap_or(2);
+        let inner = known.iter().find_map(inner_step).unwrap_or(2);
         let gap = match self.blank_before(last) && known.len() > 1 {
             true => self.newline,
             false => "",
