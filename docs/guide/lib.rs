@@ -9,3 +9,12 @@ pub mod parameters {}
 
 #[doc = include_str!("forms.md")]
 pub mod forms {}
+
+#[doc = include_str!("runtime-context.md")]
+pub mod runtime_context {}
+
+#[doc = include_str!("local-execution.md")]
+pub mod local_execution {}
+
+#[doc = include_str!("from-python.md")]
+pub mod from_python {}
