@@ -15,6 +15,8 @@ fn a_plugin_of_each_template_passes_its_own_tests() {
         assert_eq!(document["passed"], true, "{document}");
         assert!(document["tests"]["passed"].as_u64() >= Some(4), "{document}");
         assert_eq!(document["actions"].as_array().map(Vec::len), Some(actions), "{document}");
+        nursery.call("plugin check").arg(&folder).run().code(0);
+        nursery.call("plugin update-config --check --path").arg(&folder).run().code(0);
         let tried = &document["actions"][0];
         assert!(tried["examples"].as_u64() >= Some(1) && tried["valid"].as_u64() >= Some(5), "{tried}");
         assert!(tried["invalid"].as_u64() >= Some(5), "{tried}");
