@@ -67,3 +67,12 @@ fn the_version_names_commit_interface_and_sdk() {
         );
     }
 }
+
+#[test]
+fn each_command_has_a_man_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pages = folder.path().join("man1");
+    Synapse::new().call("man").arg(&pages).run().code(0);
+    let page = std::fs::read_to_string(pages.join("synapse-plugin-run.1")).expect("a page");
+    assert!(page.contains(".SH OPTIONS") && page.contains("params"), "{page}");
+}

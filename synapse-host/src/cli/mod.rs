@@ -14,6 +14,7 @@ mod doctor;
 mod inspect;
 mod interrupt;
 mod key;
+mod man;
 mod map;
 mod output;
 mod params;
@@ -81,6 +82,7 @@ enum Command {
     Run(records::RunCommand),
     Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -128,6 +130,7 @@ fn run() -> ExitCode {
         Command::Plugin(PluginCommand::UpdateConfig(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Schema(args)) => args.execute(&mut output),
         Command::Doctor(args) => args.execute(&mut output),
+        Command::Man(args) => args.execute(&mut output),
         Command::Completions(args) => args.execute(&mut output),
         Command::Key(command) => command.execute(&mut output),
         Command::Run(command) => match command.execute(&cli.common, &mut output) {
