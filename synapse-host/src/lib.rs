@@ -9,6 +9,8 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod differences;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod home;
 pub mod image;
 pub mod inspect;

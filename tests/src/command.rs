@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::build::{clean_environment, library, synapse};
 
 /// No command may take longer; builds included.
-const LIMIT: Duration = Duration::from_secs(300);
+pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 const LOOK: Duration = Duration::from_millis(2);
 
 /// `synapse` with a home folder of its own, removed in the end.
@@ -322,5 +322,22 @@ impl std::fmt::Display for Ended {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{}\ncode {:?}, signal {:?}", self.shown, self.code, self.signal)?;
         write!(f, "--- stdout\n{}--- stderr\n{}---", self.stdout, self.stderr)
+    }
+}
+
+/// Whether a process runs. One that has ended and is not waited for yet counts
+/// as gone.
+pub fn is_alive(process: u64) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
+}
+
+/// Waits until a process is gone.
+#[track_caller]
+pub fn goes_away(process: u64) {
+    let deadline = Instant::now() + LIMIT;
+    while is_alive(process) {
+        assert!(Instant::now() < deadline, "process {process} is still there");
+        thread::sleep(LOOK);
     }
 }

@@ -9,10 +9,12 @@ mod build;
 mod command;
 mod created;
 mod generated;
+mod map_case;
 mod patched;
 
 pub use build::{library, synapse, workspace};
-pub use command::{Ended, Invocation, Running, Synapse};
+pub use command::{Ended, Invocation, Running, Synapse, goes_away, is_alive};
 pub use created::Nursery;
 pub use generated::Generated;
+pub use map_case::MapCase;
 pub use patched::Patched;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use synapse_tests::{Ended, Running, Synapse, library};
+use synapse_tests::{Ended, Running, Synapse, goes_away, is_alive, library};
 
 /// Long before the action would end by itself.
 const SOON: Duration = Duration::from_secs(60);
@@ -46,21 +46,6 @@ fn lines(ended: &Ended, stream: &str) -> Vec<String> {
     let events = ended.events();
     let of_stream = events.iter().filter(|event| event["event"] == stream);
     of_stream.filter_map(|event| Some(event["data"]["content"].as_str()?.to_owned())).collect()
-}
-
-fn exists(process: u64) -> bool {
-    // One that has ended and is not waited for yet counts as gone.
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
-}
-
-#[track_caller]
-fn goes_away(process: u64) {
-    let begun = Instant::now();
-    while exists(process) {
-        assert!(begun.elapsed() < SOON, "process {process} is still there");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// The number behind `word` in the messages so far.
@@ -434,7 +419,7 @@ fn no_worker_outlives_a_host_that_is_killed() {
     let synapse = Synapse::new();
     let mut running = started(&synapse, "tells_process", "process ");
     let worker = number_after(&events_so_far(&mut running), "process ");
-    assert!(exists(worker));
+    assert!(is_alive(worker));
     running.signal(libc::SIGKILL);
     running.wait();
     goes_away(worker);

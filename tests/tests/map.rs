@@ -1,78 +1,14 @@
 //! `synapse plugin map`: every row once, whatever happens in between.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use synapse_host::RunRequest;
 use synapse_host::map::{MapRequest, RowOutcome, map};
 use synapse_sdk::schema::Schema;
-use synapse_tests::{Invocation, Synapse, library, workspace};
-use tempfile::TempDir;
-
-/// An input, and a place for results.
-struct Case {
-    synapse: Synapse,
-    folder: TempDir,
-}
-
-impl Case {
-    fn new(input: impl Display) -> Self {
-        let case = Self { synapse: Synapse::new(), folder: tempfile::tempdir().expect("a folder") };
-        fs::write(case.folder.path().join("in.jsonl"), input.to_string()).expect("the input");
-        case
-    }
-
-    fn of_rows(rows: impl IntoIterator<Item = Value>) -> Self {
-        Self::new(rows.into_iter().map(|row| format!("{row}\n")).collect::<String>())
-    }
-
-    fn out(&self) -> PathBuf {
-        self.folder.path().join("out.jsonl")
-    }
-
-    /// Maps an action of the fixture over the input.
-    fn map(&self, words: &str) -> Invocation {
-        self.map_from("in.jsonl", words)
-    }
-
-    fn map_from(&self, input: &str, words: &str) -> Invocation {
-        let call = self.synapse.call("plugin map").arg(library("misbehave")).words(words);
-        call.words("--inputs").arg(input).words("--out out.jsonl").within(self.folder.path())
-    }
-
-    fn lines(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.out()).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).expect("a line of results is JSON")).collect()
-    }
-
-    /// The rows with a result, in the order of the file. None may have two.
-    fn succeeded(&self) -> Vec<u64> {
-        let lines = self.lines();
-        let rows = lines.iter().filter(|line| line.get("result").is_some());
-        let rows: Vec<u64> = rows.map(|line| line["row"].as_u64().expect("a row has a number")).collect();
-        let mut once = rows.clone();
-        once.sort_unstable();
-        once.dedup();
-        assert_eq!(once.len(), rows.len(), "a row has two results: {rows:?}");
-        rows
-    }
-
-    /// The last line of a row.
-    fn line(&self, row: u64) -> Value {
-        self.lines().into_iter().rfind(|line| line["row"] == row).expect("the row has a line")
-    }
-
-    fn wait_for_lines(&self, count: usize) {
-        let lines = || fs::read(self.out()).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
-        while lines() < count {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-}
+use synapse_tests::{MapCase as Case, library, workspace};
 
 fn sleeping(count: u64, milliseconds: u64) -> impl Iterator<Item = Value> {
     (0..count).map(move |n| json!({ "n": n, "sleep": milliseconds }))
@@ -324,7 +260,6 @@ fn what_is_wrong_is_told_before_any_row_runs() {
     case.map("rwo").run().code(4).says("did you mean `row`?");
     case.map_from("nowhere.jsonl", "row").run().code(4).says("--inputs nowhere.jsonl");
     case.map_from("out.jsonl", "row").run().code(4);
-    case.map("row --isolated").run().code(2).says("mode `isolated` is not available");
     case.map("row --params {").run().code(2);
     case.map("row --params []").run().code(2).says("no JSON object");
     case.map("row --concurrency 0").run().code(2);

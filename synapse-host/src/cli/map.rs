@@ -16,7 +16,9 @@ use synapse_sdk::{Env, ErrorKind, PluginError};
 use super::completions::targets_and_actions;
 use super::output::{Output, RowsShown};
 use super::params::ParamsArgs;
-use super::run_action::{Signals, export, params_schema};
+use super::run_action::{
+    ResourceArgs, Signals, export, isolated_if_it_must, params_schema, warn_of_resources,
+};
 use super::target::{TargetArgs, target_and_action};
 use super::{Common, crash};
 use crate::map::{
@@ -73,9 +75,11 @@ pub(crate) struct MapArgs {
     /// How long a row that should stop may take to do so
     #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME", default_value = "5s")]
     grace: Duration,
-    /// Run rows in worker processes
+    /// Run rows in worker processes: a crash costs its row only
     #[arg(long)]
     isolated: bool,
+    #[command(flatten)]
+    resources: ResourceArgs,
     /// Fail rows whose result breaks its schema, instead of warning
     #[arg(long)]
     strict_result: bool,
@@ -86,7 +90,8 @@ Examples:
   synapse plugin map predict --path examples/classifier --inputs rows.jsonl --out results.jsonl
   synapse plugin map examples/greet greet --inputs names.json --out greetings.jsonl -P formal=true
   produce-rows | synapse plugin map predict -p classifier --inputs - --out results.jsonl
-  synapse plugin map predict --inputs rows.jsonl --out results.jsonl --retries 2 --timeout 30s --unordered";
+  synapse plugin map predict --inputs rows.jsonl --out results.jsonl --retries 2 --timeout 30s --unordered
+  synapse plugin map predict --inputs rows.jsonl --out results.jsonl --isolated --concurrency 4 --memory 2GB";
 
 impl MapArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
@@ -101,6 +106,10 @@ impl MapArgs {
         let answer = stdout::set_aside()?;
         crash::watch(common.json);
         let plugin = self.target.resolve(target, common, output)?;
+        let mode = isolated_if_it_must(mode, &plugin, output);
+        if mode == Mode::Local {
+            warn_of_resources(self.resources.resources(), output);
+        }
         let registered = plugin.registered_name(&action)?;
         let params = self.params.read(|| params_schema(&plugin, registered))?;
         Base::read(&params)?;
@@ -154,6 +163,7 @@ impl MapArgs {
         let mut run = RunRequest::new(plugin.image().path.clone(), action)
             .params_json(params)
             .mode(mode)
+            .resources(self.resources.resources())
             .grace(self.grace)
             .strict_result(self.strict_result);
         if let Some(timeout) = self.timeout {

@@ -25,6 +25,29 @@ use crate::plugin_ref::{PluginRef, place_of};
 use crate::run::{Cancel, Mode, Outcome, Resources, Run, RunRequest, milliseconds, validate};
 use crate::stdout;
 
+/// What a worker may use.
+#[derive(Args, Debug)]
+pub(super) struct ResourceArgs {
+    /// Processor cores a worker is kept to, in whole ones
+    #[arg(long, value_name = "N")]
+    cpus: Option<f64>,
+    /// Graphics processors a worker sees
+    #[arg(long, value_name = "N")]
+    gpus: Option<f64>,
+    /// Memory a worker may use, such as `512MB` or `4GB`
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory: Option<u64>,
+    /// Files a worker may have open at once
+    #[arg(long, value_name = "N")]
+    open_files: Option<u64>,
+}
+
+impl ResourceArgs {
+    pub(super) fn resources(&self) -> Resources {
+        Resources { cpus: self.cpus, gpus: self.gpus, memory: self.memory, open_files: self.open_files }
+    }
+}
+
 /// Run an action of a plugin.
 ///
 /// A plugin's folder whose library is stale is built first. The result goes to
@@ -62,18 +85,8 @@ pub(crate) struct RunArgs {
     /// A model to start from
     #[arg(long, value_name = "PATH")]
     checkpoint: Option<PathBuf>,
-    /// Processor cores a worker is kept to, in whole ones
-    #[arg(long, value_name = "N")]
-    cpus: Option<f64>,
-    /// Graphics processors a worker sees
-    #[arg(long, value_name = "N")]
-    gpus: Option<f64>,
-    /// Memory a worker may use, such as `512MB` or `4GB`
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
-    memory: Option<u64>,
-    /// Files a worker may have open at once
-    #[arg(long, value_name = "N")]
-    open_files: Option<u64>,
+    #[command(flatten)]
+    resources: ResourceArgs,
     /// The cluster, for modes that run on one
     #[arg(long, value_name = "ADDRESS", default_value = "auto", env = "RAY_ADDRESS")]
     ray_address: String,
@@ -121,7 +134,7 @@ impl RunArgs {
             .mode(if self.isolated { Mode::Isolated } else { self.mode })
             .env(self.env()?)
             .grace(self.grace)
-            .resources(self.resources())
+            .resources(self.resources.resources())
             .profile(self.target.profile())
             .strict_result(self.strict_result)
             .record(!self.no_record);
@@ -150,10 +163,6 @@ impl RunArgs {
             })
         });
         Ok(pairs.collect::<Result<Vec<_>>>()?.into_iter().collect())
-    }
-
-    fn resources(&self) -> Resources {
-        Resources { cpus: self.cpus, gpus: self.gpus, memory: self.memory, open_files: self.open_files }
     }
 }
 
@@ -212,7 +221,7 @@ pub(super) fn carry_out(
     output.result(&document(&outcome, &plugin, &action, request.mode)?)
 }
 
-fn warn_of_resources(resources: Resources, output: &mut Output) {
+pub(super) fn warn_of_resources(resources: Resources, output: &mut Output) {
     if resources != Resources::default() {
         output.note(
             "--cpus, --gpus, --memory and --open-files have no effect on a run in this process; add --isolated",
@@ -221,7 +230,7 @@ fn warn_of_resources(resources: Resources, output: &mut Output) {
 }
 
 /// A plugin whose panics end the process runs in one of its own.
-fn isolated_if_it_must(mode: Mode, plugin: &Plugin, output: &mut Output) -> Mode {
+pub(super) fn isolated_if_it_must(mode: Mode, plugin: &Plugin, output: &mut Output) -> Mode {
     if mode != Mode::Local || plugin.image().inspected.panic_unwinds {
         return mode;
     }

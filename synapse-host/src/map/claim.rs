@@ -118,6 +118,20 @@ impl<'a> Claim<'a> {
         }
     }
 
+    /// Gives the last `count` rows back that have begun and not ended: they
+    /// have not begun after all. What has ended is handed over already now.
+    pub(super) fn give_back(&mut self, count: usize) {
+        self.begun = self.begun.saturating_sub(count).max(self.part.rows);
+        let rest = self.span.split_off(self.begun);
+        let Some(under_way) = self.span.split_off(self.part.rows) else {
+            return self.flow.hand_over_early(Part::default(), rest);
+        };
+        self.begun -= self.part.rows;
+        self.span = under_way;
+        let part = std::mem::replace(&mut self.part, Part { first: self.span.first, ..Part::default() });
+        self.flow.hand_over_early(part, rest);
+    }
+
     /// How many rows have ended, and in which time.
     pub(super) fn pace(&self) -> (usize, Duration) {
         (self.part.rows, self.since.elapsed())

@@ -27,6 +27,8 @@ use crate::run::count_lost_thread;
 const LOOK: Duration = Duration::from_millis(50);
 /// The stack of a main thread on Linux.
 const STACK: usize = 8 << 20;
+/// Processes that were ended are gone by then, unless the system is stuck.
+const ENDING: Duration = Duration::from_secs(20);
 /// Rows taken at a time, at most.
 const MOST_AT_ONCE: usize = 256;
 /// Rows are taken for about this much work.
@@ -101,6 +103,7 @@ pub(crate) fn run(
         progress: Progress::default(),
         stopped: None,
         stop_asked: None,
+        ending: None,
     };
     for _ in 0..request.concurrency {
         map.hire()?;
@@ -181,6 +184,8 @@ struct Map<'a> {
     progress: Progress,
     stopped: Option<PluginError>,
     stop_asked: Option<Instant>,
+    /// Since when it waits for processes that were ended.
+    ending: Option<Instant>,
 }
 
 impl Map<'_> {
@@ -202,17 +207,28 @@ impl Map<'_> {
             if news.finished {
                 break;
             }
+            self.watches.iter().for_each(|watch| watch.look_after());
             self.look_at_time_outs();
             let asked = self.request.cancel.asked();
             if asked > 0 {
                 self.stop(PluginError::cancelled());
             }
             let over = |since: Instant| asked > 1 || since.elapsed() >= self.request.run.grace;
-            if self.stop_asked.is_some_and(over) {
-                self.watches.iter().for_each(|_| count_lost_thread());
+            if self.stop_asked.is_some_and(over) && self.end_now() {
                 break;
             }
         }
+    }
+
+    /// Ends what has not stopped. True when there is nothing to wait for.
+    fn end_now(&mut self) -> bool {
+        if let Some(since) = self.ending {
+            return since.elapsed() >= ENDING;
+        }
+        self.ending = Some(Instant::now());
+        let lost = self.watches.iter().filter(|watch| !watch.end_process()).count();
+        (0..lost).for_each(|_| count_lost_thread());
+        lost > 0
     }
 
     fn write(&mut self, news: &News, sink: &mut dyn Sink) -> Result<()> {

@@ -173,21 +173,30 @@ impl Flow {
     pub(super) fn hand_over(&self, part: Part, rest: Option<Span>) {
         let mut state = self.lock();
         state.running = state.running.saturating_sub(1);
+        self.take_back(&mut state, part, rest);
+        if state.running == 0 && state.queue.is_empty() {
+            self.wake_workers(&state);
+            self.wake_writer(&state);
+        }
+    }
+
+    /// As [`hand_over`](Self::hand_over), for a worker that keeps some rows.
+    pub(super) fn hand_over_early(&self, part: Part, rest: Option<Span>) {
+        self.take_back(&mut self.lock(), part, rest);
+    }
+
+    fn take_back(&self, state: &mut State, part: Part, rest: Option<Span>) {
         if let Some(rest) = rest.filter(|_| !self.is_stopped()) {
             state.enqueue(rest);
-            self.wake_workers(&state);
+            self.wake_workers(state);
         }
         if part.rows > 0 {
             state.held += part.lines.len();
             let due = !self.ordered || part.first == state.next;
             state.parts.insert(part.first, part);
             if due {
-                self.wake_writer(&state);
+                self.wake_writer(state);
             }
-        }
-        if state.running == 0 && state.queue.is_empty() {
-            self.wake_workers(&state);
-            self.wake_writer(&state);
         }
     }
 

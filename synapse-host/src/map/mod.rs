@@ -24,10 +24,12 @@ mod claim;
 mod done;
 mod engine;
 mod flow;
+mod isolated;
 mod local;
 mod request;
 mod results;
 mod runner;
+mod services;
 mod source;
 mod watch;
 

@@ -28,7 +28,7 @@ impl MapRequest {
     }
 
     /// How many rows run at once; as many as there are processor cores unless
-    /// set. 0 is taken for 1.
+    /// set. 0 is taken for 1. Isolated, each of them has a worker of its own.
     #[must_use]
     pub fn concurrency(mut self, rows: usize) -> Self {
         self.concurrency = rows.max(1);

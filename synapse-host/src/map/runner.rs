@@ -7,9 +7,9 @@ use synapse_sdk::{ErrorKind, PluginError};
 
 use super::claim::Claim;
 use super::flow::Flow;
-use super::local;
 use super::request::MapRequest;
 use super::watch::Watch;
+use super::{isolated, local};
 use crate::plugin::Plugin;
 use crate::run::Mode;
 
@@ -39,7 +39,10 @@ pub(super) type MakeRunner = dyn Fn(&Arc<Watch>) -> Box<dyn RowRunner> + Send + 
 /// As [`check_available`]; the action is not there, or its setup fails.
 pub(super) fn choose(plugin: &Plugin, request: &MapRequest, flow: &Arc<Flow>) -> Result<Box<MakeRunner>> {
     check_available(request.run.mode)?;
-    local::prepare(plugin, request, flow)
+    match request.run.mode {
+        Mode::Isolated => isolated::prepare(plugin, request, flow),
+        _ => local::prepare(plugin, request, flow),
+    }
 }
 
 /// Whether this version can map in that mode.
@@ -47,9 +50,10 @@ pub(super) fn choose(plugin: &Plugin, request: &MapRequest, flow: &Arc<Flow>) ->
 /// # Errors
 /// [`Usage`](ErrorKind::Usage), naming the mode.
 pub(crate) fn check_available(mode: Mode) -> Result<()> {
-    if mode == Mode::Local {
+    if matches!(mode, Mode::Local | Mode::Isolated) {
         return Ok(());
     }
-    let message = format!("mode `{mode}` is not available in this version of synapse");
-    Err(PluginError::new(ErrorKind::Usage, message).hint("rows run in this process: use mode `local`"))
+    let message = format!("mode `{mode}` cannot map rows in this version of synapse");
+    Err(PluginError::new(ErrorKind::Usage, message)
+        .hint("rows run in this process or in workers of its own: use mode `local` or `isolated`"))
 }

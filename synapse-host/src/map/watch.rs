@@ -2,17 +2,30 @@
 //! that does not.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::chunk::Span;
 
 /// What is known of a worker's thread. Only where rows have a time-out is it
 /// told of each of them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Watch {
     cancelled: Arc<AtomicU32>,
     state: Mutex<State>,
+    reins: OnceLock<Arc<dyn Reins>>,
+}
+
+/// Holds rows that run in another process. None of it waits.
+pub(super) trait Reins: Send + Sync {
+    /// Tells what runs to stop.
+    fn cancel(&self);
+
+    /// Ends the process: after asking it to, or `at_once`.
+    fn end(&self, at_once: bool);
+
+    /// Called every now and then.
+    fn look(&self);
 }
 
 #[derive(Debug, Default)]
@@ -22,6 +35,7 @@ struct State {
     /// When its attempt began, while there is one.
     began: Option<Instant>,
     timed_out: bool,
+    ended: bool,
     stopping: bool,
     lost: bool,
 }
@@ -50,7 +64,7 @@ impl Watch {
     pub(super) fn begin(&self) {
         let mut state = self.lock();
         state.began = Some(Instant::now());
-        state.timed_out = false;
+        (state.timed_out, state.ended) = (false, false);
         if !state.stopping {
             self.cancelled.store(0, Ordering::Relaxed);
         }
@@ -67,16 +81,33 @@ impl Watch {
         }
     }
 
-    /// Tells a row to stop whose time is over. Gives one that has not stopped
-    /// after `grace`; its thread is not waited for any more.
+    /// Rows of this thread run in another process.
+    pub(super) fn hold(&self, reins: Arc<dyn Reins>) {
+        // Set once, when the thread begins.
+        let _ = self.reins.set(reins);
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed) != 0
+    }
+
+    /// Tells a row to stop whose time is over. One that has not stopped after
+    /// `grace` ends with its process; where it has none of its own, it is given,
+    /// and its thread is not waited for any more.
     pub(super) fn look(&self, timeout: Duration, grace: Duration) -> Option<Span> {
         let mut state = self.lock();
         let elapsed = state.began?.elapsed();
         if elapsed >= timeout && !state.timed_out {
             state.timed_out = true;
-            self.cancelled.store(1, Ordering::Relaxed);
+            self.cancel();
         }
         if elapsed < timeout.saturating_add(grace) {
+            return None;
+        }
+        if let Some(reins) = self.reins.get() {
+            if !std::mem::replace(&mut state.ended, true) {
+                reins.end(false);
+            }
             return None;
         }
         state.lost = true;
@@ -86,8 +117,32 @@ impl Watch {
 
     /// The map ends.
     pub(super) fn stop(&self) {
-        self.lock().stopping = true;
+        if !std::mem::replace(&mut self.lock().stopping, true) {
+            self.cancel();
+        }
+    }
+
+    /// The map does not wait any longer. False when the thread has to be given
+    /// up, because its rows run in this process.
+    pub(super) fn end_process(&self) -> bool {
+        self.reins.get().is_some_and(|reins| {
+            reins.end(true);
+            true
+        })
+    }
+
+    /// Has its rows looked after.
+    pub(super) fn look_after(&self) {
+        if let Some(reins) = self.reins.get() {
+            reins.look();
+        }
+    }
+
+    fn cancel(&self) {
         self.cancelled.store(1, Ordering::Relaxed);
+        if let Some(reins) = self.reins.get() {
+            reins.cancel();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

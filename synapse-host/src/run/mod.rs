@@ -30,6 +30,7 @@ mod stream;
 
 pub use flight::Flight;
 pub use handle::{Cancel, Ended, Run, execute, run_plugin, run_plugin_blocking, validate};
+pub(crate) use isolated::{ENDED, Next, Queue, QueueListener, QueueReins, QueueSetup};
 pub use local::lost_threads;
 pub(crate) use local::{InFlight, count_lost_thread};
 pub(crate) use outcome::milliseconds;

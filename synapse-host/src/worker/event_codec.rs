@@ -1,4 +1,5 @@
-//! Events as bytes, as they lie in a batch: each after its length.
+//! Events as bytes, as they lie in a batch: each after its length. Ends of
+//! invocations that run in order lie there too.
 
 use synapse_sdk::Level;
 use synapse_sdk::events::{Event, EventBody, Progress};
@@ -9,6 +10,9 @@ const MESSAGE: u8 = 1;
 const LOG: u8 = 2;
 const PROGRESS: u8 = 3;
 const METRICS: u8 = 4;
+const RESULT: u8 = 5;
+const ERROR: u8 = 6;
+const NOT_BEGUN: u8 = 7;
 
 /// Stands for a text that is not there.
 const ABSENT: u32 = u32::MAX;
@@ -88,9 +92,49 @@ impl Out<'_> {
     }
 }
 
-/// The events of a batch with the invocation each belongs to. Ends early at
-/// what cannot be read; events of unknown kinds are passed over.
-pub(crate) fn events(batch: &[u8]) -> impl Iterator<Item = (u64, Event<'_>)> {
+/// What lies in a batch.
+#[derive(Debug)]
+pub(crate) enum Entry<'a> {
+    Event(Event<'a>),
+    End(End, &'a [u8]),
+}
+
+/// How an invocation ended that runs in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With this result.
+    Result,
+    /// With this error.
+    Error,
+    /// It was called back before it began.
+    NotBegun,
+}
+
+/// Bytes of an end within a batch, with so many bytes of result or error.
+pub(crate) fn end_size(bytes: usize) -> usize {
+    4 + 8 + 8 + 1 + 1 + 4 + bytes
+}
+
+/// Writes an end into exactly [`end_size`] bytes.
+pub(crate) fn encode_end(invocation: u64, end: End, bytes: &[u8], into: &mut [u8]) {
+    let mut out = Out { into, at: 0 };
+    let length = out.into.len() - 4;
+    out.u32(u32::try_from(length).unwrap_or(u32::MAX));
+    out.u64(invocation);
+    out.u64(0);
+    let kind = match end {
+        End::Result => RESULT,
+        End::Error => ERROR,
+        End::NotBegun => NOT_BEGUN,
+    };
+    out.bytes(&[kind, 0]);
+    out.optional(None);
+    out.bytes(bytes);
+}
+
+/// What lies in a batch, with the invocation each entry belongs to. Ends early
+/// at what cannot be read; entries of unknown kinds are passed over.
+pub(crate) fn entries(batch: &[u8]) -> impl Iterator<Item = (u64, Entry<'_>)> {
     let mut rest = batch;
     let entries = std::iter::from_fn(move || {
         let mut fields = Fields::new(rest);
@@ -101,7 +145,7 @@ pub(crate) fn events(batch: &[u8]) -> impl Iterator<Item = (u64, Event<'_>)> {
     entries.filter_map(decode)
 }
 
-fn decode(entry: &[u8]) -> Option<(u64, Event<'_>)> {
+fn decode(entry: &[u8]) -> Option<(u64, Entry<'_>)> {
     let mut fields = Fields::new(entry);
     let (invocation, time) = (fields.u64()?, fields.u64()?);
     let (kind, level) = (fields.u8()?, fields.u8()?);
@@ -119,9 +163,12 @@ fn decode(entry: &[u8]) -> Option<(u64, Event<'_>)> {
             EventBody::Progress(Progress { current, total, percent, time_remaining, overall: fields.f64()? })
         }
         METRICS => EventBody::Metrics { values: String::from_utf8_lossy(fields.rest()) },
+        RESULT => return Some((invocation, Entry::End(End::Result, fields.rest()))),
+        ERROR => return Some((invocation, Entry::End(End::Error, fields.rest()))),
+        NOT_BEGUN => return Some((invocation, Entry::End(End::NotBegun, fields.rest()))),
         _ => return None,
     };
-    Some((invocation, Event { time, step, body }))
+    Some((invocation, Entry::Event(Event { time, step, body })))
 }
 
 type Text<'a> = std::borrow::Cow<'a, str>;
@@ -155,6 +202,30 @@ mod tests {
             Event::now(None, EventBody::Progress(timed)),
             Event::now(Some(""), EventBody::Metrics { values: r#"{"loss":0.5}"#.into() }),
         ]
+    }
+
+    fn events(batch: &[u8]) -> impl Iterator<Item = (u64, Event<'_>)> {
+        entries(batch).filter_map(|(invocation, entry)| match entry {
+            Entry::Event(event) => Some((invocation, event)),
+            Entry::End(..) => None,
+        })
+    }
+
+    #[test]
+    fn ends_come_out_as_they_went_in() {
+        let sent = [(3, End::Result, &b"{\"a\":1}"[..]), (4, End::Error, b"{}"), (5, End::NotBegun, b"")];
+        let mut batch = batch(&some_of_each()[..1]);
+        for (invocation, end, text) in sent {
+            let mut bytes = vec![0xAA; end_size(text.len())];
+            encode_end(invocation, end, text, &mut bytes);
+            batch.extend(bytes);
+        }
+        let ends = entries(&batch).filter_map(|(invocation, entry)| match entry {
+            Entry::End(end, bytes) => Some((invocation, end, bytes)),
+            Entry::Event(_) => None,
+        });
+        assert_eq!(ends.collect::<Vec<_>>(), sent);
+        assert_eq!(events(&batch).count(), 1);
     }
 
     fn batch(events: &[Event<'_>]) -> Vec<u8> {

@@ -21,6 +21,9 @@ pub(crate) const LOST_DESCRIPTOR: i32 = 97;
 pub(crate) const PARAMS_CHECKED: u16 = 1;
 /// Flag of an invoke frame: a result that breaks its schema fails the call.
 pub(crate) const STRICT_RESULT: u16 = 2;
+/// Flag of an invoke frame: it runs after those that came before it with this
+/// flag, and no two of them at once.
+pub(crate) const IN_ORDER: u16 = 4;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $number:literal $name:literal $sender:literal;)*) => {
@@ -85,6 +88,8 @@ kinds! {
     Unsupported = 17 "unsupported" "both";
     /// Check the params of an action, and run nothing.
     Validate = 18 "validate" "host";
+    /// Give back what is to run in order and has not begun.
+    Recall = 19 "recall" "host";
 }
 
 impl Kind {

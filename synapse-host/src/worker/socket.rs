@@ -3,7 +3,7 @@
 //! A plugin may close descriptors at will. When another file is opened under
 //! the number of ours, `write` would write into it; `send` fails.
 
-#![expect(unsafe_code, reason = "recv, sendmsg and shutdown on a descriptor we own")]
+#![expect(unsafe_code, reason = "recv, send, sendmsg and shutdown on a descriptor we own")]
 
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
@@ -44,6 +44,22 @@ impl Socket {
             }
         }
         Ok(())
+    }
+
+    /// Sends as much of `bytes` as goes without waiting; gives how many.
+    ///
+    /// # Errors
+    /// As [`send_all`](Self::send_all), and when none can be sent now.
+    pub(crate) fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+        loop {
+            // SAFETY: the bytes are borrowed until this returns.
+            let sent = unsafe { libc::send(self.descriptor(), bytes.as_ptr().cast(), bytes.len(), flags) };
+            if let Ok(sent) = usize::try_from(sent) {
+                return Ok(sent);
+            }
+            retry_interrupted()?;
+        }
     }
 
     fn send_some(&self, parts: &mut [libc::iovec]) -> io::Result<usize> {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use synapse_sdk::PluginError;
 use synapse_sdk::errors::WorkerCrashed;
 
+use super::link::LastProgress;
 use super::process::{Ended, Exit};
 use crate::worker::protocol::LOST_DESCRIPTOR;
 
@@ -19,7 +20,7 @@ pub(super) struct Fault<'a> {
     /// What was wrong with the connection, when it was that.
     pub(super) connection: Option<&'a str>,
     pub(super) memory_limit: Option<u64>,
-    pub(super) progress: Option<(String, f64)>,
+    pub(super) progress: Option<LastProgress>,
     pub(super) output: &'a [String],
     /// The folder of the run's record.
     pub(super) record: Option<&'a Path>,
@@ -91,9 +92,9 @@ impl Fault<'_> {
             "plugin": self.plugin,
             "action": self.action,
         });
-        if let Some((step, percent)) = &self.progress {
-            details["step"] = step.as_str().into();
-            details["percent"] = percent.floor().into();
+        if let Some(last) = &self.progress {
+            details["step"] = last.step.as_str().into();
+            details["percent"] = last.percent.floor().into();
         }
         details["last_output"] = self.output.into();
         if let Some(record) = self.record {

@@ -6,14 +6,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 
 use synapse_sdk::PluginError;
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::{Event, EventBody};
 
 use crate::run::stream::Stream;
-use crate::worker::event_codec::events;
+use crate::worker::event_codec::{self, Entry, entries};
 use crate::worker::frame::{Broken, Frame, FrameReader, Header, MAX_PAYLOAD};
 use crate::worker::protocol::{Hello, Kind, ServiceCall, Unsupported, malformed};
 use crate::worker::socket::Socket;
@@ -21,10 +21,45 @@ use crate::worker::socket::Socket;
 /// A call that waits for its answer.
 pub(super) struct Call {
     pub(super) id: u64,
-    stream: Arc<Stream>,
+    receiver: Receiver,
     mailbox: Mutex<Mailbox>,
     wake: Condvar,
-    progress: Mutex<Option<(String, f64)>>,
+    progress: Mutex<Option<LastProgress>>,
+}
+
+/// Who gets what comes for a call.
+pub(super) enum Receiver {
+    /// A run, which is one invocation.
+    Run(Arc<Stream>),
+    /// Invocations in order: all that they report comes as messages.
+    Queue(Arc<dyn QueueListener>),
+}
+
+/// Who listens to invocations in order.
+pub(crate) trait QueueListener: Send + Sync {
+    /// Whether such an event is wanted at all.
+    fn wants(&self, event: &Event<'_>) -> bool;
+
+    /// Takes what the worker prints. Called on another thread, and may wait.
+    fn printed(&self, event: Event<'_>);
+}
+
+impl Receiver {
+    /// How many ids a call has, from its own on.
+    fn ids(&self) -> u64 {
+        match self {
+            Self::Run(_) => 1,
+            Self::Queue(_) => 1 << 48,
+        }
+    }
+}
+
+/// The last step that reported, and its percent.
+#[derive(Clone)]
+pub(super) struct LastProgress {
+    pub(super) invocation: u64,
+    pub(super) step: String,
+    pub(super) percent: f64,
 }
 
 #[derive(Default)]
@@ -48,6 +83,10 @@ impl Mailbox {
 pub(super) enum Message {
     /// What it asked for is done, or failed.
     Done(Result<Vec<u8>>),
+    /// One of its invocations in order has ended.
+    Ended(u64, QueuedEnd),
+    /// One of its invocations in order has reported something.
+    Event(Event<'static>),
     /// Its action asks for a service: number and payload.
     Service(u64, Vec<u8>),
     /// Nobody reads: it may be its turn.
@@ -58,15 +97,45 @@ pub(super) enum Message {
     Gone,
 }
 
+/// How an invocation ended that runs in order.
+pub(super) enum QueuedEnd {
+    Done(Result<Vec<u8>>),
+    /// It was called back.
+    NotBegun,
+}
+
 impl Call {
-    /// The last step that reported, and its percent.
-    pub(super) fn progress(&self) -> Option<(String, f64)> {
+    /// What the last step reported.
+    pub(super) fn progress(&self) -> Option<LastProgress> {
         lock(&self.progress).clone()
     }
 
     /// Takes an event that is no frame of the worker's.
     pub(super) fn push(&self, event: Event<'_>) {
-        self.stream.push(event);
+        match &self.receiver {
+            Receiver::Run(stream) => stream.push(event),
+            Receiver::Queue(listener) => listener.printed(event),
+        }
+    }
+
+    fn has(&self, id: u64) -> bool {
+        id.checked_sub(self.id).is_some_and(|offset| offset < self.receiver.ids())
+    }
+
+    fn done(&self, id: u64, result: Result<Vec<u8>>) {
+        self.post(match &self.receiver {
+            Receiver::Queue(_) if id != self.id => Message::Ended(id, QueuedEnd::Done(result)),
+            _ => Message::Done(result),
+        });
+    }
+
+    fn ended(&self, id: u64, end: event_codec::End, bytes: &[u8]) {
+        let end = match end {
+            event_codec::End::Result => QueuedEnd::Done(Ok(bytes.to_vec())),
+            event_codec::End::Error => QueuedEnd::Done(Err(PluginError::from_json(bytes))),
+            event_codec::End::NotBegun => QueuedEnd::NotBegun,
+        };
+        self.post(Message::Ended(id, end));
     }
 
     fn post(&self, message: Message) {
@@ -107,12 +176,12 @@ impl Call {
         }
     }
 
-    fn note_progress(&self, event: &Event<'_>) {
+    fn note_progress(&self, invocation: u64, event: &Event<'_>) {
         if let EventBody::Progress(progress) = &event.body {
-            let step = event.step.as_deref().unwrap_or_default();
+            let (step, percent) = (event.step.as_deref().unwrap_or_default(), progress.percent);
             match &mut *lock(&self.progress) {
-                Some((known, percent)) if known == step => *percent = progress.percent,
-                slot => *slot = Some((step.to_owned(), progress.percent)),
+                Some(last) if last.step == step => (last.invocation, last.percent) = (invocation, percent),
+                slot => *slot = Some(LastProgress { invocation, step: step.to_owned(), percent }),
             }
         }
     }
@@ -122,6 +191,8 @@ impl Call {
 pub(super) struct Link {
     socket: Socket,
     writing: Mutex<()>,
+    /// Short frames that go before all others, sent by whoever writes next.
+    urgent: Mutex<Vec<u8>>,
     state: Mutex<State>,
     room: Condvar,
     limits: Hello,
@@ -164,6 +235,7 @@ impl Link {
         Ok(Arc::new_cyclic(|this| Self {
             socket,
             writing: Mutex::default(),
+            urgent: Mutex::default(),
             state: Mutex::new(state),
             room: Condvar::new(),
             limits,
@@ -178,7 +250,7 @@ impl Link {
 
     /// A call about to be sent; waits while the worker has as many as it
     /// takes. `None` when the worker is gone.
-    pub(super) fn begin(&self, stream: &Arc<Stream>) -> Option<Arc<Call>> {
+    pub(super) fn begin(&self, receiver: Receiver) -> Option<Arc<Call>> {
         let mut state = self.lock();
         while state.calls.len() >= self.limits.max_outstanding.max(1) && !state.gone {
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -187,10 +259,10 @@ impl Link {
             return None;
         }
         let id = state.next;
-        state.next += 1;
+        state.next += receiver.ids();
         let call = Arc::new(Call {
             id,
-            stream: Arc::clone(stream),
+            receiver,
             mailbox: Mutex::default(),
             wake: Condvar::new(),
             progress: Mutex::default(),
@@ -235,8 +307,45 @@ impl Link {
         let mut frame: Vec<&[u8]> = Vec::with_capacity(4);
         frame.push(&header);
         frame.extend(parts);
-        let _alone = lock(&self.writing);
-        self.socket.send_all(&frame)
+        self.send_frames(&frame)
+    }
+
+    /// Sends frames that were put together elsewhere.
+    ///
+    /// # Errors
+    /// The worker is gone.
+    pub(super) fn send_frames(&self, parts: &[&[u8]]) -> io::Result<()> {
+        let sent = {
+            let _alone = lock(&self.writing);
+            let urgent = std::mem::take(&mut *lock(&self.urgent));
+            let before = if urgent.is_empty() { Ok(()) } else { self.socket.send_all(&[&urgent]) };
+            before.and_then(|()| self.socket.send_all(parts))
+        };
+        self.send_urgent();
+        sent
+    }
+
+    /// Sends short frames without waiting, also when the worker reads nothing
+    /// or another thread is sending: then they go with what is sent next.
+    pub(super) fn send_soon(&self, kind: Kind, ids: impl IntoIterator<Item = u64>) {
+        lock(&self.urgent).extend(ids.into_iter().flat_map(|id| Header::new(kind, 0, id, 0).bytes()));
+        self.send_urgent();
+    }
+
+    /// Whoever holds the lock calls this after letting go of it, so nothing is
+    /// left behind.
+    fn send_urgent(&self) {
+        while !lock(&self.urgent).is_empty() {
+            let _alone = match self.writing.try_lock() {
+                Ok(alone) => alone,
+                Err(TryLockError::Poisoned(alone)) => alone.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            let mut urgent = lock(&self.urgent);
+            // A worker that is gone needs no word any more.
+            let Ok(sent) = self.socket.try_send(&urgent) else { return };
+            urgent.drain(..sent);
+        }
     }
 
     /// The longest payload that the worker takes.
@@ -295,15 +404,15 @@ impl Link {
                 self.deliver_events(&frame.payload);
                 self.lock().last_batch = id;
             }
-            Some(Kind::Result | Kind::Loaded) => {
-                self.post(id, Message::Done(Ok(frame.payload.into_owned())));
-            }
-            Some(Kind::Error) => self.post(id, Message::Done(Err(PluginError::from_json(&frame.payload)))),
+            Some(Kind::Result | Kind::Loaded) => self.done(id, Ok(frame.payload.into_owned())),
+            Some(Kind::Error) => self.done(id, Err(PluginError::from_json(&frame.payload))),
             Some(Kind::Call) => {
                 let invocation = ServiceCall::decode(&frame.payload).map(|call| call.invocation);
                 let too_short = || Broken::Malformed("a service call that is cut short".to_owned());
                 let invocation = invocation.ok_or_else(too_short)?;
-                self.post(invocation, Message::Service(id, frame.payload.into_owned()));
+                if let Some(call) = self.call(invocation) {
+                    call.post(Message::Service(id, frame.payload.into_owned()));
+                }
             }
             Some(Kind::Unsupported) => {
                 let unsupported = serde_json::from_slice::<Unsupported>(&frame.payload);
@@ -313,10 +422,7 @@ impl Link {
                 );
                 let message = format!("the worker does not know {what}");
                 let error = PluginError::new(synapse_sdk::ErrorKind::Unsupported, message);
-                self.post(
-                    id,
-                    Message::Done(Err(error.hint("use synapse and synapse-worker of one installation"))),
-                );
+                self.done(id, Err(error.hint("use synapse and synapse-worker of one installation")));
             }
             Some(Kind::Ping) => drop(self.send(Kind::Pong, id, &[&frame.payload])),
             Some(Kind::Pong) => {}
@@ -327,23 +433,38 @@ impl Link {
         Ok(())
     }
 
-    /// Hands events to the calls they belong to.
+    /// Hands what lies in a batch to the calls it belongs to.
     pub(super) fn deliver_events(&self, batch: &[u8]) {
         let mut known: Option<Arc<Call>> = None;
-        for (invocation, event) in events(batch) {
-            if known.as_ref().is_none_or(|call| call.id != invocation) {
-                known = self.lock().calls.get(&invocation).cloned();
+        for (invocation, entry) in entries(batch) {
+            if known.as_ref().is_none_or(|call| !call.has(invocation)) {
+                known = self.call(invocation);
             }
             let Some(call) = &known else { continue };
-            call.note_progress(&event);
-            if call.stream.push_without_waiting(event) {
-                self.pause(call);
+            match entry {
+                Entry::Event(event) => self.deliver_event(call, invocation, event),
+                Entry::End(end, bytes) => call.ended(invocation, end, bytes),
             }
         }
     }
 
+    fn deliver_event(&self, call: &Arc<Call>, invocation: u64, event: Event<'_>) {
+        call.note_progress(invocation, &event);
+        match &call.receiver {
+            Receiver::Run(stream) => {
+                if stream.push_without_waiting(event) {
+                    self.pause(call, stream);
+                }
+            }
+            Receiver::Queue(listener) if listener.wants(&event) => {
+                call.post(Message::Event(event.into_owned()));
+            }
+            Receiver::Queue(_) => {}
+        }
+    }
+
     /// The listener of this call is slow: its action waits, and nobody else.
-    fn pause(&self, call: &Call) {
+    fn pause(&self, call: &Call, stream: &Stream) {
         let (link, id) = (self.this.clone(), call.id);
         let resume = move || {
             if let Some(link) = link.upgrade() {
@@ -353,7 +474,7 @@ impl Link {
         };
         // In this order: the other word must not come before this one.
         let _ = self.send(Kind::Pause, id, &[]);
-        call.stream.on_room(Box::new(resume));
+        stream.on_room(Box::new(resume));
     }
 
     /// The number of the last batch of events that came whole.
@@ -373,11 +494,17 @@ impl Link {
         self.room.notify_all();
     }
 
-    fn post(&self, id: u64, message: Message) {
-        let call = self.lock().calls.get(&id).cloned();
-        if let Some(call) = call {
-            call.post(message);
+    fn done(&self, id: u64, result: Result<Vec<u8>>) {
+        if let Some(call) = self.call(id) {
+            call.done(id, result);
         }
+    }
+
+    /// The call that an id belongs to.
+    fn call(&self, id: u64) -> Option<Arc<Call>> {
+        let state = self.lock();
+        let (_, call) = state.calls.range(..=id).next_back()?;
+        call.has(id).then(|| Arc::clone(call))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

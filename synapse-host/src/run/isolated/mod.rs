@@ -12,6 +12,7 @@ mod link;
 mod output;
 mod pool;
 mod process;
+mod queue;
 mod worker;
 
 use std::path::PathBuf;
@@ -28,6 +29,9 @@ use super::stream::Stream;
 use crate::plugin::Plugin;
 use crate::worker::protocol::{Kind, STRICT_RESULT};
 use limits::Limits;
+pub(crate) use link::QueueListener;
+pub(crate) use queue::{Next, Queue, QueueReins, QueueSetup};
+pub(crate) use worker::ENDED;
 use worker::{Attempt, Worker};
 
 /// One run in a worker.
@@ -106,12 +110,13 @@ impl IsolatedRun {
                 return result;
             }
         }
-        Err(PluginError::new(
-            synapse_sdk::ErrorKind::WorkerCrashed,
-            "three workers died before they took the call",
-        )
-        .hint("look at what ends processes on this machine, such as a lack of memory"))
+        Err(no_worker_stays())
     }
+}
+
+fn no_worker_stays() -> PluginError {
+    PluginError::new(synapse_sdk::ErrorKind::WorkerCrashed, "three workers died before they took the call")
+        .hint("look at what ends processes on this machine, such as a lack of memory")
 }
 
 /// Stops a run in a worker.

@@ -42,6 +42,8 @@ struct Member {
     /// None while it is being started.
     worker: Option<Arc<Worker>>,
     calls: usize,
+    /// The one call it has shares it with no other.
+    alone: bool,
     idle_since: Instant,
 }
 
@@ -59,12 +61,17 @@ impl Drop for Lease {
         let mut pool = lock();
         if let Some(member) = pool.iter_mut().find(|member| member.is(&self.0)) {
             member.calls -= 1;
+            member.alone = false;
             member.idle_since = Instant::now();
         }
     }
 }
 
 impl Member {
+    fn has_ended(&self) -> bool {
+        self.worker.as_ref().is_some_and(|worker| worker.has_ended())
+    }
+
     fn is(&self, worker: &Arc<Worker>) -> bool {
         self.worker.as_ref().is_some_and(|own| Arc::ptr_eq(own, worker))
     }
@@ -77,8 +84,10 @@ impl Member {
 pub(super) fn lease(plugin: &Plugin, env: &Arc<Env>, limits: &Limits) -> Result<Lease> {
     let mut pool = lock();
     loop {
-        pool.retain(|member| member.worker.as_ref().is_none_or(|worker| !worker.has_ended()));
-        let fitting = || (0..pool.len()).filter(|index| pool[*index].key.fits(plugin, env, limits));
+        pool.retain(|member| !member.has_ended());
+        let fitting = || {
+            (0..pool.len()).filter(|index| !pool[*index].alone && pool[*index].key.fits(plugin, env, limits))
+        };
         let ready = fitting().filter(|index| pool[*index].worker.is_some());
         let best = ready.min_by_key(|index| pool[*index].calls);
         let most = fitting().count() >= MOST;
@@ -90,23 +99,48 @@ pub(super) fn lease(plugin: &Plugin, env: &Arc<Env>, limits: &Limits) -> Result<
                     return Ok(Lease(worker));
                 }
             }
-            _ if !most => break,
+            _ if !most => return start(pool, plugin, env, limits, false),
             // All are being started.
             _ => pool = CHANGED.wait(pool).unwrap_or_else(PoisonError::into_inner),
         }
     }
+}
+
+/// A worker for a call that shares it with no other: an idle one, or a new one,
+/// however many there are.
+///
+/// # Errors
+/// As [`Worker::start`].
+pub(super) fn lease_alone(plugin: &Plugin, env: &Arc<Env>, limits: &Limits) -> Result<Lease> {
+    let mut pool = lock();
+    pool.retain(|member| !member.has_ended());
+    let idle = |member: &&mut Member| member.calls == 0 && member.key.fits(plugin, env, limits);
+    for member in pool.iter_mut().filter(idle) {
+        if let Some(worker) = member.worker.clone() {
+            (member.calls, member.alone) = (1, true);
+            return Ok(Lease(worker));
+        }
+    }
+    start(pool, plugin, env, limits, true)
+}
+
+fn start(
+    mut pool: MutexGuard<'static, Vec<Member>>,
+    plugin: &Plugin,
+    env: &Arc<Env>,
+    limits: &Limits,
+    alone: bool,
+) -> Result<Lease> {
     let image = Arc::clone(plugin.image());
     let key = Key { image, env: Arc::clone(env), limits: limits.clone() };
-    let place = Arc::as_ptr(&key.image);
     end_with_this_process();
-    pool.push(Member { key, worker: None, calls: 0, idle_since: Instant::now() });
+    pool.push(Member { key, worker: None, calls: 0, alone, idle_since: Instant::now() });
     drop(pool);
     let started = Worker::start(&plugin.config().code, &plugin.image().path, env, limits);
     let mut pool = lock();
+    // Of those that are being started any will do.
     let waiting = pool.iter().position(|member| {
-        member.worker.is_none()
-            && Arc::as_ptr(&member.key.image) == place
-            && member.key.fits(plugin, env, limits)
+        member.worker.is_none() && member.alone == alone && member.key.fits(plugin, env, limits)
     });
     if let Some(index) = waiting {
         match &started {

@@ -18,7 +18,7 @@ use synapse_sdk::{Env, ErrorKind, PluginError};
 use super::Stopper;
 use super::fault::Fault;
 use super::limits::Limits;
-use super::link::{Call, Link, Message};
+use super::link::{Call, LastProgress, Link, Message, QueueListener, Receiver};
 use super::pool;
 use super::process::{self, Ended, Process};
 use crate::run::stream::Stream;
@@ -97,8 +97,8 @@ impl Worker {
             open_files: self.limits.open_files,
             cores: self.limits.cores.map(|count| pool::cores(count, self.process.id())).unwrap_or_default(),
         };
-        let stream = Arc::<Stream>::default();
-        let call = self.link.begin(&stream).ok_or_else(|| self.crash_while_loading(plugin))?;
+        let call =
+            self.link.begin(Receiver::Run(Arc::default())).ok_or_else(|| self.crash_while_loading(plugin))?;
         let sent = self.link.send(Kind::Load, call.id, &[&serde_json::to_vec(&load)?]);
         let answer = match sent.map(|()| self.wait(&call)) {
             Ok(Message::Done(answer)) => answer,
@@ -131,7 +131,9 @@ impl Worker {
                 format!("a worker takes {} at most; pass a file's path instead", self.link.max_payload());
             return Attempt::Done(Err(PluginRunError::new(message).hint(hint)));
         }
-        let Some(call) = self.link.begin(invocation.stream) else { return Attempt::NotBegun };
+        let Some(call) = self.link.begin(Receiver::Run(Arc::clone(invocation.stream))) else {
+            return Attempt::NotBegun;
+        };
         let parts: [&[u8]; 2] = [&head, invocation.params];
         if self.link.send_flagged(invocation.kind, invocation.flags, call.id, &parts).is_err() {
             self.link.finish(&call);
@@ -149,14 +151,14 @@ impl Worker {
             match self.wait(call) {
                 Message::Done(result) => {
                     // What the action printed comes before its result.
-                    self.process.output.read(true, |event| call.push(event));
+                    self.read_output(call);
                     let text = String::from_utf8(result?);
                     return text.map_err(|_| {
                         PluginError::new(ErrorKind::Execution, "the plugin's result is not UTF-8")
                     });
                 }
                 Message::Service(number, payload) => self.answer(number, &payload, invocation.services),
-                Message::Read => {}
+                Message::Read | Message::Ended(..) | Message::Event(_) => {}
                 Message::Broken(_) | Message::Gone => {
                     let error =
                         self.fault(invocation.plugin, invocation.action, call.progress(), invocation.record);
@@ -167,7 +169,12 @@ impl Worker {
         }
     }
 
-    fn answer(&self, number: u64, payload: &[u8], services: &dyn Services) {
+    /// Hands on all that was printed so far, for `call`.
+    pub(super) fn read_output(&self, call: &Call) {
+        self.process.output.read(true, |event| call.push(event));
+    }
+
+    pub(super) fn answer(&self, number: u64, payload: &[u8], services: &dyn Services) {
         let Some(call) = ServiceCall::decode(payload) else { return };
         let (status, bytes) = answer_service(services, call.service, call.request, call.body);
         // A worker that is gone is noticed by the next wait.
@@ -175,7 +182,7 @@ impl Worker {
     }
 
     /// As [`Link::wait`]; a broken connection is the end of the worker.
-    fn wait(&self, call: &Call) -> Message {
+    pub(super) fn wait(&self, call: &Call) -> Message {
         let message = self.link.wait(call);
         if let Message::Broken(broken) = &message {
             self.lay_to_rest(broken);
@@ -206,11 +213,11 @@ impl Worker {
         self.link.close();
     }
 
-    fn fault(
+    pub(super) fn fault(
         &self,
         plugin: &str,
         action: &str,
-        progress: Option<(String, f64)>,
+        progress: Option<LastProgress>,
         record: Option<&Path>,
     ) -> PluginError {
         let exit = self.process.wait(KILLED);
@@ -230,9 +237,24 @@ impl Worker {
         fault.error()
     }
 
+    /// The connection, for invocations in order.
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Begins a call that is many invocations in order. `None` when the worker
+    /// is gone.
+    pub(super) fn begin_queue(&self, listener: Arc<dyn QueueListener>) -> Option<Arc<Call>> {
+        self.link.begin(Receiver::Queue(listener))
+    }
+
+    /// Whether it was us who ended it because a run did not stop.
+    pub(super) fn was_stopped(&self) -> bool {
+        self.process.why() == Some(Ended::RunDidNotStop)
+    }
+
     pub(super) fn cancel(&self, id: u64) {
-        // A worker that is gone has stopped.
-        let _ = self.link.send(Kind::Cancel, id, &[]);
+        self.link.send_soon(Kind::Cancel, [id]);
     }
 
     /// Ends the process: asked first, or at once. Does not wait.
@@ -320,5 +342,5 @@ fn watch(
     worker.link.end_reading();
 }
 
-const ENDED: &str = "the action did not stop when it was told to, so its worker was ended: let it report \
+pub(crate) const ENDED: &str = "the action did not stop when it was told to, so its worker was ended: let it report \
                      progress with `ctx.set_progress(…)?`, which ends a cancelled run";

@@ -7,6 +7,7 @@
 //! there already. One more thread sends events and sees to that.
 
 mod job;
+mod lane;
 mod outbox;
 pub(in crate::worker) mod process;
 
@@ -24,12 +25,13 @@ use synapse_sdk::services::Services;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
 use self::job::{Invocation, OpenCalls};
+use self::lane::Lane;
 use self::outbox::Outbox;
 use super::black_box::BlackBox;
 use super::frame::{Broken, Frame, FrameReader, Header, MAX_PAYLOAD};
 use super::protocol::{
-    Hello, Kind, LOST_DESCRIPTOR, Load, Loaded, PARAMS_CHECKED, STRICT_RESULT, Unsupported, malformed,
-    read_answer, read_invoke,
+    Hello, IN_ORDER, Kind, LOST_DESCRIPTOR, Load, Loaded, PARAMS_CHECKED, STRICT_RESULT, Unsupported,
+    malformed, read_answer, read_invoke,
 };
 use super::socket::Socket;
 use crate::image::Image;
@@ -101,6 +103,7 @@ fn start(options: ServeOptions) -> Result<Arc<Worker>> {
         limits: own,
         calls: Arc::default(),
         invocations: Mutex::default(),
+        lane: Lane::default(),
         image: OnceLock::new(),
         env: Arc::new(Env::new()),
         turns: Mutex::new(Turns {
@@ -120,6 +123,7 @@ struct Worker {
     limits: Hello,
     calls: Arc<OpenCalls>,
     invocations: Mutex<HashMap<u64, Arc<Invocation>>>,
+    lane: Lane,
     image: OnceLock<Arc<Image>>,
     /// The same for every call: variables of the run are those of the process.
     env: Arc<Env>,
@@ -257,7 +261,11 @@ impl Worker {
                     params: if flags & PARAMS_CHECKED == 0 { Check::Needed } else { Check::Done },
                     strict_result: flags & STRICT_RESULT != 0,
                 };
-                return self.accept(id, What::Invoke { frame: frame.payload.into_owned(), checks });
+                let task = self.accept(id, What::Invoke { frame: frame.payload.into_owned(), checks });
+                if flags & IN_ORDER == 0 {
+                    return task;
+                }
+                task.into_iter().for_each(|task| self.queue(task));
             }
             Some(Kind::Validate) => {
                 return self.accept(id, What::Validate { frame: frame.payload.into_owned() });
@@ -269,6 +277,7 @@ impl Worker {
             Some(Kind::Cancel) => self.with_invocation(id, |invocation| {
                 invocation.cancelled.store(1, std::sync::atomic::Ordering::Relaxed);
             }),
+            Some(Kind::Recall) => self.recall(),
             Some(Kind::Pause) => self.with_invocation(id, |invocation| invocation.pause(true)),
             Some(Kind::Resume) => self.with_invocation(id, |invocation| invocation.pause(false)),
             Some(Kind::Answer) => {
@@ -336,16 +345,24 @@ impl Worker {
     }
 
     fn run(&self, task: &Task) {
-        let id = task.invocation.id;
+        let done = self.run_guarded(task);
+        self.tell(task.invocation.id, &done);
+    }
+
+    fn run_guarded(&self, task: &Task) -> Result<ResultBytes> {
         // A panic here is a fault of ours: those of the plugin are errors already.
         let done = catch_unwind(AssertUnwindSafe(|| self.perform(task))).unwrap_or_else(|_| {
             Err(PluginError::new(ErrorKind::Internal, "the worker failed; it printed why"))
         });
         process::end_if_forked();
         process::flush_output();
-        lock(&self.invocations).remove(&id);
+        lock(&self.invocations).remove(&task.invocation.id);
+        done
+    }
+
+    fn tell(&self, id: u64, done: &Result<ResultBytes>) {
         match done {
-            Ok(result) => self.outbox.send(Kind::Result, id, &[&result]),
+            Ok(result) => self.outbox.send(Kind::Result, id, &[result]),
             Err(error) => self.outbox.send(Kind::Error, id, &[&error.to_json_bytes()]),
         }
     }

@@ -11,7 +11,7 @@ use synapse_sdk::events::Event;
 
 use super::process;
 use crate::worker::black_box::{BlackBox, CAPACITY};
-use crate::worker::event_codec::{encode, encoded_size};
+use crate::worker::event_codec::{End, encode, encode_end, encoded_size, end_size};
 use crate::worker::frame::Header;
 use crate::worker::protocol::{Kind, LOST_DESCRIPTOR};
 use crate::worker::socket::Socket;
@@ -21,6 +21,8 @@ use crate::worker::socket::Socket;
 const PAUSE: Duration = Duration::from_millis(1);
 /// Unless there are so many bytes of them.
 const PLENTY: usize = 128 << 10;
+/// Longer results have frames of their own.
+const LONG_RESULT: usize = 64 << 10;
 /// After so many pauses with nothing to do their thread sleeps.
 const QUIET: u32 = 50;
 
@@ -82,13 +84,30 @@ impl Outbox {
         if size > CAPACITY {
             return self.send_long_event(invocation, event, size);
         }
+        self.append(size, |into| encode(invocation, event, into));
+    }
+
+    /// Notes how an invocation ended, to be sent as events are: so it is known
+    /// even when what runs next ends this process. False when it is too long
+    /// for that.
+    pub(super) fn end(&self, invocation: u64, end: End, bytes: &[u8]) -> bool {
+        let fits = bytes.len() <= LONG_RESULT;
+        if fits {
+            self.append(end_size(bytes.len()), |into| encode_end(invocation, end, bytes, into));
+        }
+        fits
+    }
+
+    /// Writes `size` bytes into the black box; waits while too much is not sent
+    /// yet.
+    fn append(&self, size: usize, write: impl FnOnce(&mut [u8])) {
         let mut events = lock(&self.events);
         while events.black_box.length(events.half) + size > CAPACITY {
             self.plenty.notify_one();
             events = self.room.wait(events).unwrap_or_else(PoisonError::into_inner);
         }
         let (half, before) = (events.half, events.length());
-        events.black_box.append(half, size, |bytes| encode(invocation, event, bytes));
+        events.black_box.append(half, size, write);
         // Waking costs as much as several events, so it is done once.
         let wakes = std::mem::take(&mut events.sender_sleeps) || (before < PLENTY && before + size >= PLENTY);
         drop(events);

@@ -1,0 +1,358 @@
+//! Runs rows in worker processes.
+//!
+//! Each thread of the map has a worker of its own and sends it rows ahead; the
+//! worker runs one after the other. When it dies, the row dies of it whose end
+//! is the first that is not known. The others are sent to the next worker as if
+//! nothing had happened.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use synapse_sdk::errors::Result;
+use synapse_sdk::events::Event;
+use synapse_sdk::{ErrorKind, PluginError, RunState};
+
+use super::claim::{Claim, Common};
+use super::flow::Flow;
+use super::local::timed_out;
+use super::request::MapRequest;
+use super::runner::{After, MakeRunner, RowRunner};
+use super::services::{RowServices, ServicesOfAll};
+use super::watch::{Attempt, Reins, Watch};
+use crate::plugin::Plugin;
+use crate::run::{ENDED, Next, Queue, QueueListener, QueueReins, QueueSetup};
+
+/// Bytes of params that are sent ahead.
+const AHEAD: usize = 1 << 20;
+/// Rows behind one that takes longer are called back, for other workers to run.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// What all threads share.
+struct Action {
+    queue: QueueSetup,
+    timeout: Option<Duration>,
+    services: ServicesOfAll,
+    /// The worker that the action's object was made on first.
+    first: Mutex<Option<(Queue, Arc<Voice>)>>,
+}
+
+/// What rows of a thread say, and what they may ask for.
+struct Voice(Arc<RowServices>);
+
+impl QueueListener for Voice {
+    fn wants(&self, event: &Event<'_>) -> bool {
+        self.0.is_shown(&event.body)
+    }
+
+    // Shown as it is where rows run in this process.
+    fn printed(&self, event: Event<'_>) {
+        self.0.say(event);
+    }
+}
+
+impl Action {
+    fn voice(&self) -> Arc<Voice> {
+        // Rows are told to stop in their worker, so no flag is looked at here.
+        Arc::new(Voice(RowServices::new(&self.services, &Arc::default())))
+    }
+}
+
+/// Makes the action's object in a first worker: what is wrong with it is told
+/// before any row runs.
+pub(super) fn prepare(plugin: &Plugin, request: &MapRequest, flow: &Arc<Flow>) -> Result<Box<MakeRunner>> {
+    let run = &request.run;
+    let queue = QueueSetup::new(plugin, &run.action, &run.env, &run.resources, run.strict_result)?;
+    let services = ServicesOfAll::new(request, flow, queue.env());
+    let action = Arc::new(Action { queue, timeout: run.timeout, services, first: Mutex::default() });
+    let voice = action.voice();
+    let first = Queue::open(&action.queue, &listener(&voice))?;
+    first.instantiate(&*voice.0, |event| voice.0.say(event))?;
+    *action.first.lock().unwrap_or_else(PoisonError::into_inner) = Some((first, voice));
+    Ok(Box::new(move |watch| Box::new(IsolatedRows::new(&action, watch))))
+}
+
+fn listener(voice: &Arc<Voice>) -> Arc<dyn QueueListener> {
+    Arc::clone(voice) as Arc<dyn QueueListener>
+}
+
+/// The queue that a thread has now, for the thread that looks after all.
+#[derive(Default)]
+struct Hold(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    queue: Option<Arc<QueueReins>>,
+    /// The first row that has not ended, since when, and whether those behind
+    /// it were called back.
+    first: u64,
+    since: Option<Instant>,
+    recalled: bool,
+}
+
+impl Hold {
+    fn take(&self, queue: Option<&Arc<QueueReins>>) {
+        *self.lock() = Held { queue: queue.cloned(), ..Held::default() };
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reins for Hold {
+    fn cancel(&self) {
+        if let Some(queue) = &self.lock().queue {
+            queue.cancel();
+        }
+    }
+
+    fn end(&self, at_once: bool) {
+        if let Some(queue) = &self.lock().queue {
+            queue.end(at_once);
+        }
+    }
+
+    fn look(&self) {
+        let mut held = self.lock();
+        let Some(queue) = held.queue.clone() else { return };
+        if queue.first() != held.first || queue.outstanding() < 2 {
+            (held.first, held.since, held.recalled) = (queue.first(), Some(Instant::now()), false);
+        } else if !held.recalled && held.since.is_some_and(|since| since.elapsed() >= PATIENCE) {
+            held.recalled = true;
+            queue.recall();
+        }
+    }
+}
+
+/// A row that has begun, as far as the claim knows.
+struct Row {
+    number: u64,
+    params: Vec<u8>,
+    attempt: u32,
+    /// What an attempt has saved for the next one.
+    state: Option<RunState>,
+    at: At,
+}
+
+enum At {
+    /// To be sent.
+    Here,
+    /// Called back: sent again once nothing is under way.
+    Back,
+    /// Sent under this number.
+    Sent(u64),
+    Ended(Result<Vec<u8>>),
+}
+
+/// One thread and its worker.
+struct IsolatedRows {
+    action: Arc<Action>,
+    watch: Arc<Watch>,
+    voice: Arc<Voice>,
+    queue: Option<Queue>,
+    hold: Arc<Hold>,
+}
+
+impl IsolatedRows {
+    fn new(action: &Arc<Action>, watch: &Arc<Watch>) -> Self {
+        let first = action.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (queue, voice) =
+            first.map_or_else(|| (None, action.voice()), |(queue, voice)| (Some(queue), voice));
+        let hold = Arc::<Hold>::default();
+        hold.take(queue.as_ref().map(Queue::reins));
+        watch.hold(Arc::clone(&hold) as Arc<dyn Reins>);
+        Self { action: Arc::clone(action), watch: Arc::clone(watch), voice, queue, hold }
+    }
+
+    /// The worker; another one when there is none any more.
+    fn queue(&mut self) -> Result<&mut Queue> {
+        let queue = match self.queue.take() {
+            Some(queue) => queue,
+            None => {
+                let queue = Queue::open(&self.action.queue, &listener(&self.voice))?;
+                self.hold.take(Some(queue.reins()));
+                queue
+            }
+        };
+        Ok(self.queue.insert(queue))
+    }
+
+    /// Sends rows that are here. What cannot be sent has ended.
+    fn send(&mut self, rows: &mut Rows) {
+        let stopped = self.voice.0.is_stopped();
+        rows.take_up();
+        for row in rows.0.iter_mut().filter(|row| matches!(row.at, At::Here)) {
+            let sent = if stopped {
+                Err(PluginError::cancelled())
+            } else {
+                self.queue().and_then(|queue| queue.push(&row.params))
+            };
+            row.at = match sent {
+                Ok(id) => At::Sent(id),
+                Err(error) => At::Ended(Err(error)),
+            };
+            if self.action.timeout.is_some() && matches!(row.at, At::Sent(_)) {
+                self.watch.begin();
+            }
+        }
+        if let Some(queue) = &mut self.queue {
+            queue.flush();
+            // Told to stop meanwhile, these were not among those that were told.
+            if self.watch.is_cancelled() {
+                queue.reins().cancel();
+            }
+        }
+    }
+
+    /// Waits for news of the rows that were sent.
+    fn wait(&mut self, rows: &mut Rows, claim: &mut Claim<'_>) {
+        let Some(row) = rows.under_way() else { return };
+        self.voice.0.begin_row(row.number);
+        self.voice.0.begin_attempt(row.attempt);
+        self.voice.0.put_state(row.state.take());
+        let Some(queue) = &self.queue else { return };
+        let news = queue.next(&*self.voice.0);
+        row.state = self.voice.0.take_state();
+        match news {
+            Next::Event(event) => self.voice.0.say(event),
+            Next::Ended(id, result) => {
+                if let Some(row) = rows.sent_as(id) {
+                    self.end(row, result, claim.common());
+                }
+            }
+            Next::NotBegun(id) => {
+                if let Some(row) = rows.sent_as(id) {
+                    row.at = At::Back;
+                }
+                claim.give_back(rows.pop_not_begun());
+            }
+            Next::Gone { error, as_told } => self.bury(error, as_told, rows, claim.common()),
+        }
+    }
+
+    /// The worker has ended: the row under way has failed, and no other.
+    fn bury(&mut self, error: PluginError, as_told: bool, rows: &mut Rows, common: &Common) {
+        self.hold.take(None);
+        self.queue = None;
+        let error =
+            if as_told && self.watch.is_cancelled() { PluginError::cancelled().hint(ENDED) } else { error };
+        // One that was told to end ended with another row, if none is stopped.
+        let spared = as_told && !self.watch.is_cancelled();
+        if let Some(row) = rows.under_way().filter(|_| !spared) {
+            self.end(row, Err(error), common);
+        }
+        rows.0.iter_mut().filter(|row| matches!(row.at, At::Sent(_))).for_each(|row| row.at = At::Here);
+    }
+
+    /// An attempt of a row has ended; perhaps there is another.
+    fn end(&self, row: &mut Row, result: Result<Vec<u8>>, common: &Common) {
+        let result = self.in_time(result);
+        row.at = match result {
+            Err(error) if common.tries_again(&error, row.attempt) && !self.voice.0.is_stopped() => {
+                row.attempt += 1;
+                At::Here
+            }
+            result => At::Ended(result),
+        };
+    }
+
+    fn in_time(&self, result: Result<Vec<u8>>) -> Result<Vec<u8>> {
+        let Some(timeout) = self.action.timeout else { return result };
+        if self.watch.end() != Attempt::TimedOut {
+            return result;
+        }
+        result.map_err(|error| match error.kind() {
+            ErrorKind::Cancelled => match error.hint_text() {
+                Some(hint) => timed_out(timeout).hint(hint),
+                None => timed_out(timeout),
+            },
+            _ => error,
+        })
+    }
+}
+
+impl RowRunner for IsolatedRows {
+    fn run(&mut self, claim: &mut Claim<'_>) -> After {
+        if self.queue.as_ref().is_some_and(Queue::has_ended) {
+            // It died while it had nothing to do: of no row.
+            self.hold.take(None);
+            self.queue = None;
+        }
+        let mut rows = Rows::default();
+        loop {
+            while rows.have_room() {
+                let Some(row) = claim.next() else { break };
+                rows.add(row.number, row.params);
+            }
+            self.send(&mut rows);
+            if rows.0.is_empty() {
+                return After::GoOn;
+            }
+            if rows.first_has_ended().is_none() {
+                self.wait(&mut rows, claim);
+            }
+            while let Some(result) = rows.pop_ended() {
+                claim.end(result.as_deref());
+            }
+        }
+    }
+}
+
+/// Rows that the claim takes for begun, in their order.
+#[derive(Default)]
+struct Rows(VecDeque<Row>);
+
+impl Rows {
+    fn have_room(&self) -> bool {
+        self.0.iter().map(|row| row.params.len()).sum::<usize>() < AHEAD
+    }
+
+    fn add(&mut self, number: u64, params: Result<&[u8]>) {
+        let (params, at) = match params {
+            Ok(params) => (params.to_vec(), At::Here),
+            Err(error) => (Vec::new(), At::Ended(Err(error))),
+        };
+        self.0.push_back(Row { number, params, attempt: 1, state: None, at });
+    }
+
+    /// The row that the worker is at: of those it has, the one sent first.
+    fn under_way(&mut self) -> Option<&mut Row> {
+        let sent = self.0.iter_mut().filter_map(|row| match row.at {
+            At::Sent(id) => Some((id, row)),
+            _ => None,
+        });
+        sent.min_by_key(|(id, _)| *id).map(|(_, row)| row)
+    }
+
+    fn sent_as(&mut self, id: u64) -> Option<&mut Row> {
+        self.0.iter_mut().find(|row| matches!(row.at, At::Sent(sent) if sent == id))
+    }
+
+    fn first_has_ended(&self) -> Option<()> {
+        self.0.front().filter(|row| matches!(row.at, At::Ended(_))).map(|_| ())
+    }
+
+    fn pop_ended(&mut self) -> Option<Result<Vec<u8>>> {
+        self.first_has_ended()?;
+        self.0.pop_front().and_then(|row| match row.at {
+            At::Ended(result) => Some(result),
+            At::Here | At::Back | At::Sent(_) => None,
+        })
+    }
+
+    /// What was called back is to be sent again when nothing is under way.
+    fn take_up(&mut self) {
+        if self.under_way().is_none() {
+            self.0.iter_mut().filter(|row| matches!(row.at, At::Back)).for_each(|row| row.at = At::Here);
+        }
+    }
+
+    /// Takes out the last ones that have never begun; gives how many.
+    fn pop_not_begun(&mut self) -> usize {
+        let fresh = |row: &&Row| row.attempt == 1 && matches!(row.at, At::Back);
+        let count = self.0.iter().rev().take_while(fresh).count();
+        self.0.truncate(self.0.len() - count);
+        count
+    }
+}
