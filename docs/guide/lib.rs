@@ -16,5 +16,8 @@ pub mod runtime_context {}
 #[doc = include_str!("local-execution.md")]
 pub mod local_execution {}
 
+#[doc = include_str!("steps.md")]
+pub mod steps {}
+
 #[doc = include_str!("from-python.md")]
 pub mod from_python {}

@@ -3,6 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::meta::ParseNestedMeta;
+use syn::spanned::Spanned;
 use syn::{Attribute, Ident, LitStr, Path, Token, Type};
 
 use crate::json::json;
@@ -24,6 +25,7 @@ const KEYS: &[&str] = &[
     "strict_result",
     "example",
     "pure",
+    "workflow",
 ];
 
 /// What was written in `#[action(…)]`.
@@ -41,6 +43,8 @@ pub(crate) struct ActionArgs {
     strict_result: Option<bool>,
     examples: Vec<Example>,
     pure: Option<bool>,
+    /// Where it was said.
+    workflow: Option<Span>,
 }
 
 /// Params, and the result they give where that was written.
@@ -55,6 +59,10 @@ impl ActionArgs {
         let mut args = Self::default();
         read_keys(tokens, sink, |meta| args.key(meta));
         args.check(sink);
+        if let Some(span) = args.workflow {
+            let fault = "a workflow needs a type: `#[derive(Action)] #[action(workflow)]`";
+            sink.push(syn::Error::new(span, fault));
+        }
         args
     }
 
@@ -84,6 +92,12 @@ impl ActionArgs {
                 Ok(())
             }
             "pure" => set(&mut self.pure, meta, flag(meta)?),
+            "workflow" => {
+                let is_one = flag(meta)?;
+                set(&mut self.workflow, meta, meta.path.span())?;
+                self.workflow = self.workflow.filter(|_| is_one);
+                Ok(())
+            }
             _ => Err(meta.error(format!("no such key{}", known(&key, KEYS)))),
         }
     }
@@ -109,6 +123,11 @@ impl ActionArgs {
     /// Whether a call only computes.
     pub(crate) fn pure(&self) -> bool {
         self.pure.unwrap_or_default()
+    }
+
+    /// Whether it is made of steps.
+    pub(crate) fn workflow(&self) -> bool {
+        self.workflow.is_some()
     }
 
     /// The expressions of the examples.

@@ -38,6 +38,41 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
         }
     };
     let params = quote!(<#ident as ::synapse_sdk::Action>::Params);
-    Registered { item: ident, name, description: doc_text(&input.attrs), args: &args, params, make: &make }
-        .tokens()
+    let registered = Registered {
+        item: ident,
+        name,
+        description: doc_text(&input.attrs),
+        args: &args,
+        params,
+        make: &make,
+    }
+    .tokens();
+    let workflow = args.workflow().then(|| workflow(ident));
+    quote!(#registered #workflow)
+}
+
+/// `impl Action` of a type made of steps.
+fn workflow(ident: &Ident) -> TokenStream {
+    // What is missing is missing of the author's type.
+    let span = ident.span();
+    let state = quote_spanned!(span=> <#ident as ::synapse_sdk::__private::WorkflowAction>::State);
+    let of_state = |name: &str| {
+        let name = Ident::new(name, span);
+        quote_spanned!(span=> <#state as ::synapse_sdk::__private::WorkflowState>::#name)
+    };
+    let (params, output) = (of_state("Params"), of_state("Output"));
+    quote_spanned! {span=>
+        impl ::synapse_sdk::Action for #ident {
+            type Params = #params;
+            type Output = #output;
+
+            fn execute(
+                &self,
+                params: #params,
+                ctx: &::synapse_sdk::Context,
+            ) -> ::synapse_sdk::Result<#output> {
+                ::synapse_sdk::__private::WorkflowAction::call(self, params, ctx)
+            }
+        }
+    }
 }

@@ -42,6 +42,7 @@ use proc_macro::TokenStream;
 /// | `output = ModelWeights` | the data it produces | none |
 /// | `method = Job` | how it is best run | none |
 /// | `exclusive` | calls never overlap | they may |
+/// | `workflow` | on a type: it is made of steps, by `impl WorkflowAction` | `impl Action` says what a call does |
 /// | `strict_result` | a result against its schema fails the call | it warns |
 /// | `example = {…} => {…}` | params, and the result they give: `synapse plugin test` runs them. May stand several times | none |
 /// | `pure` | a call only computes: it may be tried with any params | it may do more |

@@ -152,7 +152,7 @@ pub trait ActionMeta: Sized + 'static {
     message = "`{Self}` has no `execute`",
     label = "this action does nothing yet",
     note = "write `impl Action for {Self}` with `type Params`, `type Output` and `fn execute`; \
-            an async one is `impl AsyncAction for {Self}`"
+            an async one is `impl AsyncAction for {Self}`; one made of steps says `#[action(workflow)]`"
 )]
 pub trait Action: ActionMeta {
     /// What it is called with: a type under `#[params]`, `()` or `Value`.

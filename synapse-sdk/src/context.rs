@@ -13,6 +13,7 @@ use crate::events::{Event, EventBody, IntoLevel, Level};
 use crate::params::CheckContext;
 use crate::progress::ProgressBook;
 use crate::services::{AgentClient, Checkpoint, Client, RunInfo, Services};
+use crate::watch::Watch;
 
 /// What an action gets from whoever runs it: a way to report, its variables,
 /// its state, and clients.
@@ -38,12 +39,13 @@ pub struct Context {
     services: Arc<dyn Services>,
     info: OnceLock<RunInfo>,
     progress: Mutex<ProgressBook>,
+    watch: Watch,
 }
 
 impl Context {
     /// A context over `services`. Hosts and tests make one; actions are given one.
     pub fn new(services: Arc<dyn Services>) -> Self {
-        Self { services, info: OnceLock::new(), progress: Mutex::default() }
+        Self { services, info: OnceLock::new(), progress: Mutex::default(), watch: Watch::default() }
     }
 
     /// The variables of the run; the same in every mode.
@@ -213,18 +215,38 @@ impl Context {
         self.log_message("The plugin has finished.", Level::Success);
     }
 
-    /// Whether the run should stop. [`set_progress`](Self::set_progress) and
+    /// Whether the run, or a step whose time is over, should stop.
+    /// [`set_progress`](Self::set_progress) and
     /// [`check_cancelled`](Self::check_cancelled) make an error of it.
     pub fn is_cancelled(&self) -> bool {
-        self.services.is_cancelled()
+        !self.watch.is_shielded() && (self.services.is_cancelled() || self.watch.is_over())
     }
 
     /// Ends a cancelled run, for loops that report no progress.
     ///
     /// # Errors
-    /// [`Cancelled`](ErrorKind::Cancelled) when the run was cancelled.
+    /// [`Cancelled`](ErrorKind::Cancelled) when the run was cancelled;
+    /// [`TimedOut`](ErrorKind::TimedOut) when the time of a
+    /// [step](crate::steps::Step::time_limit) is over.
     pub fn check_cancelled(&self) -> Result<()> {
-        if self.is_cancelled() { Err(PluginError::cancelled()) } else { Ok(()) }
+        if !self.is_cancelled() {
+            return Ok(());
+        }
+        // A run that ends goes before a step that does.
+        if self.services.is_cancelled() {
+            return Err(PluginError::cancelled());
+        }
+        Err(PluginError::new(ErrorKind::TimedOut, "the time of the step is over"))
+    }
+
+    /// Until the guard goes, the work is told to stop once `end` has come.
+    pub(crate) fn limit(&self, end: Instant) -> impl Drop {
+        self.watch.limit(end)
+    }
+
+    /// Until the guard goes, nothing tells the work to stop.
+    pub(crate) fn shield(&self) -> impl Drop {
+        self.watch.shield()
     }
 
     /// A folder of this run's own. A later attempt of the same job finds the

@@ -61,8 +61,10 @@ pub mod schema;
 pub mod services;
 mod setup;
 mod state;
+pub mod steps;
 pub mod suggest;
 pub mod testing;
+mod watch;
 pub mod words;
 
 pub use action::{Action, ActionMeta, AsyncAction};
@@ -111,6 +113,7 @@ pub mod __private {
     };
     pub use crate::schema::pattern::pattern;
     pub use crate::setup::{DefaultSetup, SetupReturn};
+    pub use crate::steps::{WorkflowAction, WorkflowState};
     pub use inventory;
     pub use schemars;
     pub use serde;
