@@ -16,9 +16,9 @@ const CRATES: [&str; 2] = ["synapse-macros", "synapse-sdk"];
 const BEST: u8 = 10;
 
 fn main() -> io::Result<()> {
-    tell_commit();
     let host = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let root = host.parent().unwrap_or(&host);
+    tell_commit(root);
     let mut pack = Pack::default();
     pack.add("Cargo.toml", &workspace_manifest(&read(root, "Cargo.toml")?));
     pack.add("Cargo.lock", &downloaded_packages(&read(root, "Cargo.lock")?));
@@ -110,16 +110,35 @@ fn downloaded_packages(lock: &str) -> String {
     packages
 }
 
-/// The commit this is built from, where there is a repository.
-fn tell_commit() {
+/// Everything that this program is made of.
+const SOURCES: [&str; 6] =
+    ["Cargo.toml", "Cargo.lock", "synapse-host", "synapse-macros", "synapse-sdk", "rust-toolchain.toml"];
+
+/// The commit this is built from. Only release builds name it: others would be
+/// made anew with every commit.
+fn tell_commit(root: &Path) {
+    let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    let commit = if is_release { commit(root) } else { None };
+    println!("cargo:rustc-env=SYNAPSE_COMMIT={}", commit.unwrap_or_default());
+}
+
+/// `None` without a repository, or in one that is not ours.
+fn commit(root: &Path) -> Option<String> {
     let git = |arguments: &[&str]| {
-        let done = Command::new("git").args(arguments).output().ok().filter(|done| done.status.success())?;
-        Some(String::from_utf8_lossy(&done.stdout).trim().to_owned())
+        let done = Command::new("git").current_dir(root).args(arguments).output().ok()?;
+        done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
     };
-    let commit = git(&["rev-parse", "--short=10", "HEAD"]);
+    git(&["ls-files", "--error-unmatch", "synapse-host/build.rs"])?;
     // Changes with every commit that is made or checked out.
-    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists()) {
-        println!("cargo:rerun-if-changed={log}");
+    let log = root.join(git(&["rev-parse", "--git-path", "logs/HEAD"])?);
+    if !log.exists() {
+        return None;
     }
-    println!("cargo:rustc-env=SYNAPSE_COMMIT={}", commit.as_deref().unwrap_or("unknown commit"));
+    println!("cargo:rerun-if-changed={}", log.display());
+    for source in SOURCES {
+        println!("cargo:rerun-if-changed={}", root.join(source).display());
+    }
+    let changes = git(&[&["status", "--porcelain", "--"], &SOURCES[..]].concat())?;
+    let mark = if changes.is_empty() { "" } else { " with changes" };
+    Some(git(&["rev-parse", "--short=10", "HEAD"])? + mark)
 }

@@ -18,6 +18,8 @@ pub struct Inspected {
     pub actions_listed: bool,
     /// The config it was built with.
     pub config: PluginConfig,
+    /// The text of that config.
+    pub config_text: String,
     /// What the config's author should look at.
     pub config_warnings: Vec<Problem>,
     /// Whether a panic in it can be caught. Otherwise it ends the process, so
@@ -60,6 +62,7 @@ pub fn inspect(path: &Path) -> Result<Inspected> {
         facts: identity.facts,
         actions_listed: identity.actions_listed,
         config: loaded.config,
+        config_text: identity.config.into_owned(),
         config_warnings: loaded.warnings,
         panic_unwinds: identity.panic_unwinds,
         needs: file.needs.unwrap_or_default(),

@@ -33,10 +33,11 @@ fn a_folder_is_built_and_its_config_is_held_against_the_code() {
     .code(3);
     differs
         .says("config.yaml: 3 problems")
-        .says("config.yaml:6:1: actions.next.description: `Adds one.` here, `Adds nothing.` in the code")
-        .says("config.yaml:6:1: actions.next.method: `task` here, `job` in the code")
-        .says("config.yaml:9:1: actions.last.entrypoint: there is no `checked::nxet` in the code")
-        .says("hint: did you mean `checked::next`?");
+        .says("config.yaml:7:5: actions.next.description: `Adds one.` here, `Adds nothing.` in the code")
+        .says("config.yaml:8:5: actions.next.method: `task` here, `job` in the code")
+        .says("config.yaml:9:10: actions.last.entrypoint: there is no `checked::nxet` in the code")
+        .says("hint: did you mean `checked::next`?")
+        .says("hint: `synapse plugin update-config` writes `Adds nothing.` here; the code decides");
     // Whether it would load is another question.
     plugin.call(&synapse, "plugin check --why-not").arg(plugin.folder()).run().code(0);
     let broken = check("  next: {method: jbo}\n").code(3);
@@ -47,7 +48,10 @@ fn a_folder_is_built_and_its_config_is_held_against_the_code() {
 fn a_library_is_held_against_the_config_within_or_the_one_that_is_named() {
     let synapse = Synapse::new();
     let check = |words: &str| synapse.call("plugin check").arg(library("unlisted")).words(words).run();
-    check("").code(3).says("config.yaml within ").says("`infer` is an action of the code and has no entry");
+    check("")
+        .code(3)
+        .says("config.yaml within ")
+        .says("actions.infer: this is an action of the code and has no entry");
     check("--why-not").code(0);
     let other = workspace().join("examples/greet/config.yaml");
     let named = synapse.call("plugin check").arg(library("greet")).words("--config").arg(&other).run();

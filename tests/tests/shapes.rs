@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use synapse_sdk::schema::Schema;
 use synapse_tests::{Nursery, Synapse, library, workspace};
 
@@ -43,7 +43,7 @@ fn errors_of_every_kind_a_user_meets() {
     ];
     for (plugin, words, code) in errors {
         let error = synapse.act(plugin, words).run().code(code).error();
-        fits(&serde_json::json!({ "error": error }), "error");
+        fits(&json!({ "error": error }), "error");
     }
     fits(&synapse.call("run list --json").run().code(0).document(), "run-list");
     fits(&synapse.call("run show last --json").run().code(0).document(), "run-show");
@@ -73,6 +73,17 @@ fn a_plugin_that_would_load() {
 }
 
 #[test]
+fn this_machine_and_this_command() {
+    let synapse = Synapse::new();
+    fits(&synapse.call("doctor --json").run().code(0).document(), "doctor");
+    let unfit = synapse.call("doctor --json").env("PATH", "/nowhere").run().code(1);
+    fits(&unfit.document(), "doctor");
+    for words in ["--version --json", "--json -V"] {
+        fits(&synapse.call(words).run().code(0).document(), "version");
+    }
+}
+
+#[test]
 fn keys() {
     let synapse = Synapse::new();
     fits(&synapse.call("key list --json").run().code(0).document(), "key-list");
@@ -86,6 +97,13 @@ fn a_plugin_that_is_created_moved_and_tested() {
     let document = |words: &str| nursery.call("plugin").words(words).run().code(0).document();
     fits(&document("create --code shaped --yes --json"), "create");
     let folder = "--path synapse-shaped-plugin --json";
+    let config = nursery.folder().join("synapse-shaped-plugin/config.yaml");
+    let text = fs::read_to_string(&config).expect("its config");
+    fs::write(&config, text.replace("actions:\n", "actions: {}\nignored:\n")).expect("written");
+    let drift = nursery.call("plugin update-config --check").words(folder).run().code(3).document();
+    assert_ne!(drift["changes"], json!([]));
+    fits(&drift, "update-config");
+    fits(&document(&format!("update-config {folder}")), "update-config");
     fits(&document(&format!("upgrade-sdk {folder}")), "upgrade-sdk");
     fits(&document(&format!("test {folder}")), "test");
     fits(&document(&format!("test --no-crate-tests {folder}")), "test");

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use synapse_sdk::ErrorKind;
 
+use super::version::version;
 use crate::home::Home;
 
 /// Runs `work`; a panic in it, or in a thread it starts, leaves a report file
@@ -23,7 +24,7 @@ pub(crate) fn reported(work: impl FnOnce() -> ExitCode) -> ExitCode {
 fn tell(info: &PanicHookInfo<'_>) {
     let report = format!(
         "synapse {}\n{info}\n\narguments: {:?}\n\n{}\n",
-        env!("CARGO_PKG_VERSION"),
+        version(),
         std::env::args_os().collect::<Vec<_>>(),
         Backtrace::force_capture()
     );

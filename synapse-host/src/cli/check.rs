@@ -58,6 +58,7 @@ struct Checked {
 /// A config with the name that its lines are told under.
 struct Source {
     file: String,
+    text: String,
     config: PluginConfig,
     warnings: Vec<Problem>,
 }
@@ -83,7 +84,7 @@ impl CheckArgs {
         for warning in unlisted(&facts.actions, checked.inspected.actions_listed, &checked.manifest) {
             output.note(&warning);
         }
-        let differences = differences::between(&source.config, &checked.manifest);
+        let differences = differences::between(&source.config, &source.text, &checked.manifest);
         match differences.is_empty() {
             true => Ok(()),
             false => Err(invalid_config(&source.file, &differences)),
@@ -101,14 +102,15 @@ impl CheckArgs {
             let inspected = &checked.inspected;
             return Ok(Source {
                 file: format!("config.yaml within {}", checked.library.display()),
+                text: inspected.config_text.clone(),
                 config: inspected.config.clone(),
                 warnings: inspected.config_warnings.clone(),
             });
         };
         let file = path.display().to_string();
-        let loaded = config::parse(&String::from_utf8_lossy(&std::fs::read(&path)?))
-            .map_err(|problems| invalid_config(&file, &problems))?;
-        Ok(Source { file, config: loaded.config, warnings: loaded.warnings })
+        let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
+        let loaded = config::parse(&text).map_err(|problems| invalid_config(&file, &problems))?;
+        Ok(Source { file, text, config: loaded.config, warnings: loaded.warnings })
     }
 }
 

@@ -28,6 +28,7 @@ mod upgrade_sdk;
 mod version;
 mod watch;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -160,7 +161,10 @@ fn exit_code(error: &PluginError) -> u8 {
 /// where that was asked for.
 fn usage(error: &clap::Error) -> ExitCode {
     let asked_json = std::env::args_os().any(|argument| argument == "--json");
-    if asked_json && error.use_stderr() {
+    if asked_json && error.kind() == clap::error::ErrorKind::DisplayVersion {
+        // A closed pipe has nobody to be told.
+        let _ = writeln!(std::io::stdout(), "{}", version::document());
+    } else if asked_json && error.use_stderr() {
         let text = error.render().to_string();
         let message = text.trim_start_matches("error: ").trim();
         eprintln!("{}", json!({ "error": { "kind": "usage", "message": message, "details": [] } }));

@@ -122,7 +122,7 @@ impl Update {
             Change::Set { key, .. } | Change::Remove { key, .. } => Some(*key),
             Change::Add { .. } => None,
         };
-        edit::line_of(&self.before, change.action(), key)
+        edit::place_of(&self.before, change.action(), key).0
     }
 
     fn document(&self, check: bool) -> Value {

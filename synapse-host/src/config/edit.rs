@@ -75,13 +75,15 @@ pub fn apply(text: &str, change: &Change) -> Option<String> {
     (Some(after) == expected(before, change)).then_some(edited)
 }
 
-/// The line of a key of an action, or of the action, or of `actions`; from 1.
-pub fn line_of(text: &str, action: &str, key: Option<&str>) -> usize {
-    let Some(root) = yaml::read(text, &mut Problems::default()) else { return 1 };
-    let Some(actions) = entry(&root, "actions") else { return 1 };
-    let Some(found) = entry(&actions.value, action) else { return actions.key_at.line };
-    let key = key.and_then(|key| entry(&found.value, key));
-    key.unwrap_or(found).key_at.line
+/// Line and column of a key of an action, or of the action, or of `actions`:
+/// the innermost that is there; both from 1.
+pub fn place_of(text: &str, action: &str, key: Option<&str>) -> (usize, usize) {
+    let root = yaml::read(text, &mut Problems::default());
+    let Some(actions) = root.as_ref().and_then(|root| entry(root, "actions")) else { return (1, 1) };
+    let found = entry(&actions.value, action);
+    let key = found.zip(key).and_then(|(found, key)| entry(&found.value, key));
+    let at = key.or(found).unwrap_or(actions).key_at;
+    (at.line, at.column)
 }
 
 fn without_lines(mut config: PluginConfig) -> PluginConfig {

@@ -1,7 +1,7 @@
 //! Changes to the text of a config.
 
 use super::{IDENTITY, with_identity};
-use crate::config::edit::{Change, apply, line_of};
+use crate::config::edit::{Change, apply, place_of};
 
 fn set(action: &str, key: &'static str, value: &str) -> Change {
     Change::Set { action: action.to_owned(), key, value: value.to_owned() }
@@ -177,11 +177,11 @@ fn what_cannot_be_changed_in_place_is_left_alone() {
 }
 
 #[test]
-fn keys_are_found_by_line() {
+fn keys_are_found_by_line_and_column() {
     let text = with_identity("actions:\n  a:\n    method: job\n    input_type: x\n");
     assert_eq!(IDENTITY.lines().count(), 4);
-    assert_eq!(line_of(&text, "a", Some("input_type")), 8);
-    assert_eq!(line_of(&text, "a", Some("output_type")), 6);
-    assert_eq!(line_of(&text, "a", None), 6);
-    assert_eq!(line_of(&text, "b", None), 5);
+    assert_eq!(place_of(&text, "a", Some("input_type")), (8, 5));
+    assert_eq!(place_of(&text, "a", Some("output_type")), (6, 3));
+    assert_eq!(place_of(&text, "a", None), (6, 3));
+    assert_eq!(place_of(&text, "b", None), (5, 1));
 }
