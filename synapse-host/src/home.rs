@@ -61,6 +61,11 @@ impl Home {
         self.0.join("plugins")
     }
 
+    /// Datasets and models of runs without a backend.
+    pub fn store(&self) -> PathBuf {
+        self.0.join("store")
+    }
+
     /// State and work files of the job `job_id`. Each id has a folder of its
     /// own directly below `state`, whatever characters it consists of.
     pub fn state(&self, job_id: &str) -> PathBuf {
@@ -110,9 +115,15 @@ mod tests {
     fn naming_folders_makes_none() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path().join("home"));
-        for path in
-            [home.runs(), home.builds(), home.digests(), home.plugins(), home.sdk("1"), home.state("job")]
-        {
+        for path in [
+            home.runs(),
+            home.builds(),
+            home.digests(),
+            home.plugins(),
+            home.sdk("1"),
+            home.store(),
+            home.state("job"),
+        ] {
             assert!(path.starts_with(home.path()) && path != home.path());
         }
         assert!(!home.path().exists());

@@ -22,6 +22,7 @@ pub mod run;
 pub mod sdk_dependency;
 pub mod sdk_source;
 mod stdout;
+mod store;
 pub mod sync;
 pub mod template;
 pub mod trial;

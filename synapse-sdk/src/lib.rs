@@ -47,6 +47,7 @@ extern crate self as synapse_sdk;
 pub mod abi;
 pub mod action;
 mod async_body;
+pub mod client;
 mod context;
 pub mod data_type;
 mod env;
@@ -68,6 +69,7 @@ mod watch;
 pub mod words;
 
 pub use action::{Action, ActionMeta, AsyncAction};
+pub use client::{DatasetInfo, Id, ModelInfo};
 pub use context::{Context, Count, IntoStep, Logger};
 pub use data_type::DataType;
 pub use env::Env;
@@ -82,6 +84,7 @@ pub use words::{Category, Method};
 /// What nearly every plugin uses: `use synapse_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::action::{Action, AsyncAction};
+    pub use crate::client::{Client, DatasetInfo, Id, ModelInfo, NewDataset, NewModel};
     pub use crate::context::Context;
     pub use crate::data_type::{
         CocoDataset, DataType, DmDataset, DmV1Dataset, DmV2Dataset, InferenceResults, ModelWeights,

@@ -5,13 +5,14 @@
 //! the plugin's side of the C interface implements it by forwarding. Authors
 //! meet it only through [`Context`](crate::Context).
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::env::Env;
-use crate::errors::Result;
+use crate::errors::{Result, ValidationError};
 use crate::events::Event;
 
 /// What an action may ask of whoever runs it, for the time of one call.
@@ -134,9 +135,42 @@ impl Checkpoint {
     pub fn is_base(&self) -> bool {
         self.category.as_deref() == Some("base")
     }
+
+    /// The epochs it has been trained for; 0 where that is not known.
+    pub fn epochs(&self) -> u64 {
+        self.more.get("epochs").and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    /// Makes sure that it is a model of the kind the action trains. One that
+    /// does not say what it is passes: its file has to tell.
+    ///
+    /// # Errors
+    /// [`Validation`](crate::ErrorKind::Validation), naming both.
+    pub fn expect_architecture(&self, expected: &str) -> Result<()> {
+        match self.more.get("architecture").and_then(Value::as_str) {
+            Some(found) if found != expected => {
+                let message = format!("{self} is a `{found}`, and this action needs a `{expected}`");
+                Err(ValidationError::new(message).hint("choose a model that this action has made"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.id, &self.name) {
+            (Value::Null, _) => write!(f, "the checkpoint {}", self.path.display()),
+            (Value::String(id), None) => write!(f, "the checkpoint {id}"),
+            (id, None) => write!(f, "the checkpoint {id}"),
+            (Value::String(id), Some(name)) => write!(f, "the checkpoint {id} ({name})"),
+            (id, Some(name)) => write!(f, "the checkpoint {id} ({name})"),
+        }
+    }
 }
 
 /// A connection to the platform's backend.
+/// [`client`](crate::client) has the operations and their answers.
 ///
 /// Any function from an operation's name and JSON body to a JSON answer is a
 /// client, which is how tests make one:

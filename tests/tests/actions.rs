@@ -125,13 +125,30 @@ fn a_variable_of_another_type_is_named() {
 }
 
 #[test]
-fn without_a_backend_the_error_says_what_to_do() {
-    let error = Synapse::new().act("misbehave", "needs_client --json").run().code(1).error();
-    assert_eq!(
-        (&error["kind"], &error["message"]),
-        (&json!("unsupported"), &json!("this run has no backend client"))
-    );
-    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("--mode remote")), "{error}");
+fn without_a_backend_a_folder_takes_its_place_and_that_is_said() {
+    let synapse = Synapse::new();
+    let place = synapse.home().join("store");
+    let ended = synapse.act("misbehave", "needs_client --json").run().code(4);
+    let error = ended.error();
+    let message = format!("the store {} has no dataset `1`", place.display());
+    assert_eq!((&error["kind"], &error["message"]), (&json!("not_found"), &json!(message)));
+    let told = format!("no backend is connected: datasets and models are kept in {}", place.display());
+    assert_eq!(contents(&ended.events(), "info"), [told]);
+    assert!(!place.exists(), "nothing is made by looking");
+}
+
+#[test]
+fn a_store_that_was_named_is_used_and_needs_no_words() {
+    let synapse = Synapse::new();
+    let place = synapse.home().join("elsewhere");
+    for ended in [
+        synapse.act("misbehave", "needs_client --json --store").arg(&place).run().code(4),
+        synapse.act("misbehave", "needs_client --json").env("SYNAPSE_STORE", &place).run().code(4),
+    ] {
+        let message = ended.error()["message"].as_str().unwrap_or_default().to_owned();
+        assert!(message.contains("elsewhere has no dataset"), "{message}");
+        assert_eq!(contents(&ended.events(), "info"), [""; 0]);
+    }
 }
 
 #[test]

@@ -134,11 +134,9 @@ fn state_and_work_files_are_those_of_the_job() {
     );
     assert_eq!(first["work_dir"], second["work_dir"]);
     assert_eq!(second["bad_key"], "`../up` cannot be a state's key");
-    let error = isolated(&synapse, "needs_client").code(1).error();
-    assert_eq!(
-        (&error["kind"], &error["message"]),
-        (&json!("unsupported"), &json!("this run has no backend client"))
-    );
+    let error = isolated(&synapse, "needs_client").code(4).error();
+    let message = format!("the store {} has no dataset `1`", synapse.home().join("store").display());
+    assert_eq!((&error["kind"], &error["message"]), (&json!("not_found"), &json!(message)));
 }
 
 #[test]

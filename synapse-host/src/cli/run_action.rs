@@ -85,6 +85,10 @@ pub(crate) struct RunArgs {
     /// A model to start from
     #[arg(long, value_name = "PATH")]
     checkpoint: Option<PathBuf>,
+    /// Where datasets and models are kept as long as no backend is connected;
+    /// $SYNAPSE_HOME/store if left out
+    #[arg(long, value_name = "DIR", env = "SYNAPSE_STORE", hide_env_values = true)]
+    store: Option<PathBuf>,
     #[command(flatten)]
     resources: ResourceArgs,
     /// The cluster, for modes that run on one
@@ -146,6 +150,9 @@ impl RunArgs {
         }
         if let Some(path) = &self.checkpoint {
             request = request.checkpoint(checkpoint(path)?);
+        }
+        if let Some(store) = &self.store {
+            request = request.store(store);
         }
         if let Some(config) = self.target.config() {
             request = request.config(config);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::{Event, EventBody, Level};
@@ -11,6 +11,7 @@ use synapse_sdk::{Env, RunState, StateDir};
 
 use super::flow::Flow;
 use super::request::MapRequest;
+use crate::store::RunStore;
 
 /// What services of each thread begin as.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub(super) struct ServicesOfAll {
     env: Arc<Env>,
     job_id: Option<String>,
     checkpoint: Option<Checkpoint>,
+    store: Option<PathBuf>,
+    client: Arc<OnceLock<Option<RunStore>>>,
     all_events: bool,
 }
 
@@ -29,6 +32,8 @@ impl ServicesOfAll {
             env: Arc::clone(env),
             job_id: request.run.job_id.clone(),
             checkpoint: request.run.checkpoint.clone(),
+            store: request.run.store.clone(),
+            client: Arc::default(),
             all_events: request.all_events,
         }
     }
@@ -122,7 +127,7 @@ impl Services for RowServices {
             attempt: self.attempt.load(Ordering::Relaxed),
             env: Env::clone(&self.all.env).over(&Env::from_process()),
             checkpoint: self.all.checkpoint.clone(),
-            has_client: false,
+            has_client: RunStore::is_there(self.all.store.as_ref()),
             has_agent_client: false,
         })
     }
@@ -140,7 +145,10 @@ impl Services for RowServices {
     }
 
     fn client(&self) -> Option<&dyn Client> {
-        None
+        // Of a map only what is wrong is shown, so it is not said that this is
+        // no backend.
+        let open = || RunStore::open(self.all.store.as_deref(), |_| ());
+        self.all.client.get_or_init(open).as_ref().map(|client| client as &dyn Client)
     }
 
     fn agent_client(&self) -> Option<&dyn AgentClient> {

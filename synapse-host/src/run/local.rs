@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use synapse_sdk::abi::host_side::Job;
 use synapse_sdk::action::{Check, Checks};
 use synapse_sdk::errors::Result;
-use synapse_sdk::events::{Event, EventBody};
+use synapse_sdk::events::{Event, EventBody, Level};
 use synapse_sdk::services::{AgentClient, Checkpoint, Client, RunInfo, Services};
 use synapse_sdk::{Env, ErrorKind, PluginError, RunState};
 
@@ -15,6 +15,7 @@ use super::flight;
 use super::request::RunRequest;
 use super::stream::Stream;
 use crate::plugin::Plugin;
+use crate::store::RunStore;
 
 static LOST: AtomicUsize = AtomicUsize::new(0);
 
@@ -108,6 +109,8 @@ pub(super) struct LocalServices {
     /// Of the call and of config.yaml; the process's own are added when asked for.
     env: Arc<Env>,
     state: RunState,
+    store: Option<PathBuf>,
+    client: OnceLock<Option<RunStore>>,
     attempt: OnceLock<u32>,
 }
 
@@ -129,7 +132,7 @@ impl Services for LocalServices {
             attempt: self.attempt(),
             env: Env::clone(&self.env).over(&Env::from_process()),
             checkpoint: self.checkpoint.clone(),
-            has_client: false,
+            has_client: RunStore::is_there(self.store.as_ref()),
             has_agent_client: false,
         })
     }
@@ -147,7 +150,14 @@ impl Services for LocalServices {
     }
 
     fn client(&self) -> Option<&dyn Client> {
-        None
+        let open = || {
+            let stream = Arc::clone(&self.stream);
+            RunStore::open(self.store.as_deref(), move |text| {
+                let body = EventBody::Message { level: Level::Info, text: text.into() };
+                stream.push(Event::now(None, body));
+            })
+        };
+        self.client.get_or_init(open).as_ref().map(|client| client as &dyn Client)
     }
 
     fn agent_client(&self) -> Option<&dyn AgentClient> {
@@ -170,6 +180,8 @@ impl LocalServices {
             checkpoint: request.checkpoint.clone(),
             env,
             state: RunState::new(state_dir),
+            store: request.store.clone(),
+            client: OnceLock::new(),
             attempt: OnceLock::new(),
         }
     }

@@ -95,6 +95,8 @@ pub struct RunRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) state_dir: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) store: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) config: Option<PathBuf>,
     #[serde(default)]
     pub(crate) profile: Profile,
@@ -134,6 +136,7 @@ impl RunRequest {
             job_id: None,
             checkpoint: None,
             state_dir: None,
+            store: None,
             config: None,
             profile: Profile::Dev,
             strict_result: false,
@@ -147,7 +150,8 @@ impl RunRequest {
             absolute(path);
         }
         let checkpoint = self.checkpoint.as_mut().map(|checkpoint| &mut checkpoint.path);
-        [checkpoint, self.state_dir.as_mut(), self.config.as_mut()].into_iter().flatten().for_each(absolute);
+        let paths = [checkpoint, self.state_dir.as_mut(), self.store.as_mut(), self.config.as_mut()];
+        paths.into_iter().flatten().for_each(absolute);
         self
     }
 
@@ -233,6 +237,14 @@ impl RunRequest {
     #[must_use]
     pub fn state_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(folder.into());
+        self
+    }
+
+    /// The folder that keeps datasets and models as long as no backend is
+    /// connected; `store` in the home folder unless set.
+    #[must_use]
+    pub fn store(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.store = Some(folder.into());
         self
     }
 

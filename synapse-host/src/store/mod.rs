@@ -1,0 +1,49 @@
+//! What runs here have for a backend as long as none is connected: a folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use serde_json::Value;
+use synapse_sdk::client::FileStore;
+use synapse_sdk::errors::Result;
+use synapse_sdk::services::Client;
+
+use crate::home::Home;
+
+/// The store of one run.
+pub(crate) struct RunStore {
+    store: FileStore,
+    /// Says once that this is no backend; nothing where the store was named.
+    tell: Option<Box<dyn Fn(&str) + Send + Sync>>,
+    told: Once,
+}
+
+impl RunStore {
+    /// The store in the folder that was named, else in the home. `None` where
+    /// there is neither. The first request makes `tell` say that there is no
+    /// backend, unless the folder was named.
+    pub(crate) fn open(named: Option<&Path>, tell: impl Fn(&str) + Send + Sync + 'static) -> Option<Self> {
+        let (root, tell) = match named {
+            Some(named) => (named.to_owned(), None),
+            None => (Home::from_env()?.store(), Some(Box::new(tell) as _)),
+        };
+        Some(Self { store: FileStore::at(root), tell, told: Once::new() })
+    }
+
+    /// Whether [`open`](Self::open) finds one.
+    pub(crate) fn is_there(named: Option<&PathBuf>) -> bool {
+        named.is_some() || Home::from_env().is_some()
+    }
+}
+
+impl Client for RunStore {
+    fn request(&self, operation: &str, body: &Value) -> Result<Value> {
+        if let Some(tell) = &self.tell {
+            self.told.call_once(|| {
+                let place = self.store.root().display();
+                tell(&format!("no backend is connected: datasets and models are kept in {place}"));
+            });
+        }
+        self.store.request(operation, body)
+    }
+}
