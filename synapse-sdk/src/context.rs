@@ -166,6 +166,22 @@ impl Context {
         Ok(())
     }
 
+    /// As [`set_metrics`](Self::set_metrics) for numbers, without the detour by
+    /// way of a value: a training calls it for every step.
+    pub(crate) fn set_number_metrics(&self, values: &[(&str, f64)], step: &str) -> Result<()> {
+        let mut text = Vec::with_capacity(64);
+        for (name, value) in values {
+            text.push(if text.is_empty() { b'{' } else { b',' });
+            serde_json::to_writer(&mut text, name)?;
+            text.push(b':');
+            serde_json::to_writer(&mut text, value)?;
+        }
+        text.push(b'}');
+        let values = String::from_utf8(text)?;
+        self.services.emit(Event::now(Some(step), EventBody::Metrics { values: values.into() }));
+        Ok(())
+    }
+
     /// Tells the user something. The level is a [`Level`], its word such as
     /// `"warning"`, or `()` for [`Level::Info`].
     pub fn log_message(&self, message: impl AsRef<str>, level: impl IntoLevel) {

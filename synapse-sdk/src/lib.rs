@@ -55,6 +55,7 @@ pub mod errors;
 pub mod events;
 mod export;
 mod guard;
+pub mod kinds;
 pub mod manifest;
 pub mod params;
 mod progress;

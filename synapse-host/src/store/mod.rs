@@ -10,11 +10,13 @@ use synapse_sdk::services::Client;
 
 use crate::home::Home;
 
+type Tell = Box<dyn Fn(&str) + Send + Sync>;
+
 /// The store of one run.
 pub(crate) struct RunStore {
     store: FileStore,
     /// Says once that this is no backend; nothing where the store was named.
-    tell: Option<Box<dyn Fn(&str) + Send + Sync>>,
+    tell: Option<Tell>,
     told: Once,
 }
 
@@ -25,7 +27,7 @@ impl RunStore {
     pub(crate) fn open(named: Option<&Path>, tell: impl Fn(&str) + Send + Sync + 'static) -> Option<Self> {
         let (root, tell) = match named {
             Some(named) => (named.to_owned(), None),
-            None => (Home::from_env()?.store(), Some(Box::new(tell) as _)),
+            None => (Home::from_env()?.store(), Some(Box::new(tell) as Tell)),
         };
         Some(Self { store: FileStore::at(root), tell, told: Once::new() })
     }
