@@ -5,7 +5,9 @@ use crate::error::{Error, ErrorKind};
 use crate::format::Format;
 use crate::output::Output;
 use crate::report::{Notes, Report};
+use crate::select::{Selected, Splits};
 use crate::stream::{Part, Source, Target};
+use crate::watch::Watch;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -65,6 +67,16 @@ pub struct ConvertOptions {
     pub voc_floats: bool,
     /// VOC: the number of the first pixel, 1 by the format.
     pub voc_first_pixel: u8,
+    /// What becomes of the splits.
+    pub splits: Splits,
+    /// The classes to keep, by name, in the order they shall have; empty for
+    /// all as they are. Annotations of other classes are left out.
+    pub classes: Vec<String>,
+    /// Keep to the layout of the Python SDK: `dataset.yaml` for YOLO, folders
+    /// for the splits of VOC, `valid` for what is validated with.
+    pub synapse_py: bool,
+    /// Tells how far it is, in images, and takes the wish to end it.
+    pub watch: Watch,
 }
 
 impl Default for ConvertOptions {
@@ -77,6 +89,10 @@ impl Default for ConvertOptions {
             decimals: 6,
             voc_floats: false,
             voc_first_pixel: 1,
+            splits: Splits::Keep,
+            classes: Vec::new(),
+            synapse_py: false,
+            watch: Watch::new(),
         }
     }
 }
@@ -91,6 +107,17 @@ pub(crate) fn run(
         let message = format!("{} decimals are more than a number has", options.decimals);
         return Err(Error::new(ErrorKind::Options, message).hint("give 15 at most"));
     }
+    if options.splits == Splits::Keep && options.classes.is_empty() {
+        return whole(source, format, out, options);
+    }
+    let selected = Selected::new(source, &options.splits, &options.classes)?;
+    let report = whole(&selected, format, out, options)?;
+    Ok(Report { passed_over: selected.passed_over(), ..report })
+}
+
+/// Converts all of a source.
+fn whole(source: &dyn Source, format: Format, out: &Path, options: &ConvertOptions) -> Result<Report, Error> {
+    options.watch.begin(source.len() as u64);
     let mut notes = source.notes().clone();
     let output = Output::new(out, options.images)?;
     let target = format.create(source, output, options, &mut notes)?;
@@ -99,8 +126,9 @@ pub(crate) fn run(
     line.run()?;
     let Committed { notes, images, annotations, .. } =
         line.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    options.watch.check()?;
     target.finish()?;
-    Ok(Report { images, annotations, losses: notes.losses(), problems: notes.problems() })
+    Ok(Report { images, annotations, passed_over: 0, losses: notes.losses(), problems: notes.problems() })
 }
 
 fn refuse_loss(notes: &Notes, options: &ConvertOptions) -> Result<(), Error> {
@@ -235,7 +263,9 @@ impl<'c> Line<'c> {
     }
 
     fn encode(&self, chunk: usize) -> Result<Done, Error> {
+        self.options.watch.check()?;
         let range = chunk * CHUNK..((chunk + 1) * CHUNK).min(self.source.len());
+        let length = range.len() as u64;
         let mut done = Done::default();
         let mut notes = self.lock().notes.following();
         done.part.notes = notes.clone();
@@ -253,6 +283,7 @@ impl<'c> Line<'c> {
         notes.append(std::mem::take(&mut done.part.notes));
         refuse_loss(&notes, self.options)?;
         done.part.notes = notes;
+        self.options.watch.add(length);
         Ok(done)
     }
 

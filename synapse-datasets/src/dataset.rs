@@ -7,6 +7,7 @@ use crate::format::Format;
 use crate::model::{Header, Item};
 use crate::report::{Notes, Report};
 use crate::stream::{ReadOptions, Source, Want};
+use crate::survey::{self, Survey, SurveyOptions};
 use std::path::{Path, PathBuf};
 
 /// A dataset on this machine, open for reading.
@@ -89,6 +90,16 @@ impl Dataset {
         let mut notes = self.source.notes().clone();
         self.source.read(0..self.len(), Want::ALL, &mut notes, &mut |_, item, _| each(item))?;
         Ok(notes)
+    }
+
+    /// Counts what is in it, and looks for what is wrong.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or there is a problem and the dataset was opened
+    /// to stop at one.
+    pub fn survey(&self, options: &SurveyOptions) -> Result<Survey, Error> {
+        survey::run(&*self.source, options)
     }
 
     /// Writes it as `format` to the folder `out`, which must not be there yet.

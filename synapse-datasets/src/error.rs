@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Unsupported,
     /// Options that do not fit the dataset.
     Options,
+    /// Its end was asked for.
+    Cancelled,
     /// Reading or writing failed.
     Io,
 }

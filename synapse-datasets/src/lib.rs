@@ -108,12 +108,16 @@ mod pages;
 mod parallel;
 mod paths;
 mod picture;
+mod plot;
 mod problem;
 mod report;
 mod rle;
+mod select;
 mod stream;
+mod survey;
 mod voc;
 mod walk;
+mod watch;
 mod yaml;
 mod yolo;
 
@@ -127,7 +131,11 @@ pub use model::{
 };
 pub use problem::{OnError, Place, Problem, ProblemKind};
 pub use report::{Example, Notes, Report, Tally};
+pub use select::Splits;
 pub use stream::{At, Entry, Part, ReadOptions, Source, Target, Want};
+
+pub use survey::{ClassCount, ImageSizes, Kinds, SizeCount, SplitCount, Survey, SurveyOptions};
+pub use watch::Watch;
 
 /// What the functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many examples of each kind are kept.
-const EXAMPLES: usize = 5;
+pub(crate) const EXAMPLES: usize = 5;
 
 /// One case out of many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,40 +40,60 @@ struct Count {
 }
 
 impl Count {
-    fn add(&mut self, other: Count) {
+    fn add(&mut self, other: Count, examples: usize) {
         self.count += other.count;
         self.left_out += other.left_out;
-        let room = EXAMPLES.saturating_sub(self.examples.len());
+        let room = examples.saturating_sub(self.examples.len());
         self.examples.extend(other.examples.into_iter().take(room));
     }
 }
 
 /// Collects what is lost and what is wrong on the way.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Notes {
     on_error: OnError,
+    /// How many examples of each kind are kept.
+    examples: usize,
     /// Losses of which no more examples are wanted.
     enough: BTreeSet<LossKind>,
     losses: BTreeMap<LossKind, Count>,
     problems: BTreeMap<ProblemKind, Count>,
 }
 
+impl Default for Notes {
+    fn default() -> Self {
+        Self {
+            on_error: OnError::default(),
+            examples: EXAMPLES,
+            enough: BTreeSet::new(),
+            losses: BTreeMap::new(),
+            problems: BTreeMap::new(),
+        }
+    }
+}
+
 impl Notes {
     /// Nothing yet.
     pub fn new(on_error: OnError) -> Self {
-        Self { on_error, ..Self::default() }
+        Self { on_error, examples: EXAMPLES, ..Self::default() }
+    }
+
+    /// Keeps so many examples of each kind.
+    #[must_use]
+    pub fn with_examples(self, examples: usize) -> Self {
+        Self { examples, ..self }
     }
 
     /// Notes of the same kind with nothing in them.
     pub(crate) fn empty(&self) -> Self {
-        Self::new(self.on_error)
+        Self::new(self.on_error).with_examples(self.examples)
     }
 
     /// Empty notes for what comes after these. Of what there are enough
     /// examples of already, no place is asked for: to find one can take longer
     /// than to convert the record.
     pub(crate) fn following(&self) -> Self {
-        let enough = self.losses.iter().filter(|(_, count)| count.examples.len() >= EXAMPLES);
+        let enough = self.losses.iter().filter(|(_, count)| count.examples.len() >= self.examples);
         Self { enough: enough.map(|(kind, _)| *kind).collect(), ..self.empty() }
     }
 
@@ -121,7 +141,7 @@ impl Notes {
         let count = self.problems.entry(kind).or_default();
         count.count += 1;
         count.left_out += u64::from(!keep);
-        if count.examples.len() < EXAMPLES {
+        if count.examples.len() < self.examples {
             count.examples.push(Example { place: place(), message });
         }
         Ok(())
@@ -134,7 +154,7 @@ impl Notes {
         }
         let entry = self.losses.entry(kind).or_default();
         entry.count += count as u64;
-        if entry.examples.len() < EXAMPLES && !self.enough.contains(&kind) {
+        if entry.examples.len() < self.examples && !self.enough.contains(&kind) {
             entry.examples.push(Example { place: place(), message: String::new() });
         }
     }
@@ -142,10 +162,10 @@ impl Notes {
     /// Adds what was noted after this.
     pub fn append(&mut self, later: Notes) {
         for (kind, count) in later.losses {
-            self.losses.entry(kind).or_default().add(count);
+            self.losses.entry(kind).or_default().add(count, self.examples);
         }
         for (kind, count) in later.problems {
-            self.problems.entry(kind).or_default().add(count);
+            self.problems.entry(kind).or_default().add(count, self.examples);
         }
     }
 
@@ -177,10 +197,17 @@ pub struct Report {
     pub images: u64,
     /// Annotations of the source that were handed to the target.
     pub annotations: u64,
+    /// Annotations of classes that were not asked for.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub passed_over: u64,
     /// What the target could not hold.
     pub losses: Vec<Tally<LossKind>>,
     /// What was wrong in the source.
     pub problems: Vec<Tally<ProblemKind>>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Report {

@@ -4,7 +4,8 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::model::{Header, Item};
 use crate::problem::{OnError, Place};
-use crate::report::Notes;
+use crate::report::{EXAMPLES, Notes};
+use crate::watch::Watch;
 use std::ops::Range;
 
 /// How a source is read.
@@ -19,11 +20,30 @@ pub struct ReadOptions {
     /// VOC: the number of the first pixel. 1 by the format; tools that ignore
     /// that write 0.
     pub voc_first_pixel: u8,
+    /// How many examples of each problem and loss are kept.
+    pub examples: usize,
+    /// Tells how far the opening is, where that takes time, and takes the wish
+    /// to end it.
+    pub watch: Watch,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { on_error: OnError::Report, max_vertices: 10_000_000, classes: Vec::new(), voc_first_pixel: 1 }
+        Self {
+            on_error: OnError::Report,
+            max_vertices: 10_000_000,
+            classes: Vec::new(),
+            voc_first_pixel: 1,
+            examples: EXAMPLES,
+            watch: Watch::new(),
+        }
+    }
+}
+
+impl ReadOptions {
+    /// Empty notes, kept as these options say.
+    pub(crate) fn notes(&self) -> Notes {
+        Notes::new(self.on_error).with_examples(self.examples)
     }
 }
 

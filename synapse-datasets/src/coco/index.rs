@@ -7,6 +7,7 @@ use crate::model::{Class, Contains};
 use crate::paths::{self, Checked};
 use crate::problem::{Place, ProblemKind};
 use crate::report::Notes;
+use crate::watch::Watch;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
@@ -34,6 +35,9 @@ pub(super) struct ImageRecord {
 
 /// How many annotations apart the marks are.
 pub(super) const MARK_EVERY: u64 = 256;
+
+/// How many entries of a list are read between two looks at the watch.
+const LOOK_EVERY: u64 = 4096;
 
 /// No run is longer, so that its length fits and reading it takes a bounded
 /// time; only a single annotation may be.
@@ -70,9 +74,10 @@ enum Key {
 }
 
 /// Reads the index of the file at `path`.
-pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<Index, Error> {
+pub(super) fn read(path: &Path, notes: &mut Notes, watch: &Watch) -> Result<Index, Error> {
     let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
-    let mut scan = Scan::new(path, file, notes);
+    watch.begin(file.metadata().map_or(0, |metadata| metadata.len()));
+    let mut scan = Scan::new(path, file, notes, watch);
     scan.top()?;
     scan.finish()
 }
@@ -81,6 +86,7 @@ struct Scan<'n> {
     path: &'n Path,
     window: Window,
     notes: &'n mut Notes,
+    watch: &'n Watch,
     index: Index,
     /// The images by id, in the order of first mention.
     mentioned: HashMap<Key, u32>,
@@ -100,12 +106,13 @@ enum Entry<T> {
 }
 
 impl<'n> Scan<'n> {
-    fn new(path: &'n Path, file: File, notes: &'n mut Notes) -> Self {
+    fn new(path: &'n Path, file: File, notes: &'n mut Notes, watch: &'n Watch) -> Self {
         let index = Index { image_numbers: true, annotation_numbers: true, ..Index::default() };
         Self {
             path,
             window: Window::new(file),
             notes,
+            watch,
             index,
             mentioned: HashMap::new(),
             image_of: Vec::new(),
@@ -230,6 +237,10 @@ impl<'n> Scan<'n> {
                 Err(fault) => return Ok(Some(fault)),
             }
             number += 1;
+            if number.is_multiple_of(LOOK_EVERY) {
+                self.watch.set(self.window.position());
+                self.watch.check()?;
+            }
             if list == "annotations" {
                 self.annotations = number;
             }

@@ -13,6 +13,7 @@ use crate::picture;
 use crate::problem::{Place, ProblemKind};
 use crate::report::Notes;
 use crate::stream::{ReadOptions, Source, Want};
+use crate::watch::Watch;
 use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Range;
@@ -53,18 +54,18 @@ impl Coco {
         let mut coco = Self {
             parts: Vec::new(),
             header,
-            notes: Notes::new(options.on_error),
+            notes: options.notes(),
             max_vertices: options.max_vertices,
             len: 0,
         };
         for found in found {
-            coco.add(root, &found)?;
+            coco.add(root, &found, &options.watch)?;
         }
         Ok(coco)
     }
 
-    fn add(&mut self, root: &Path, found: &Found) -> Result<(), Error> {
-        let mut index = index::read(&found.path, &mut self.notes)?;
+    fn add(&mut self, root: &Path, found: &Found, watch: &Watch) -> Result<(), Error> {
+        let mut index = index::read(&found.path, &mut self.notes, watch)?;
         let file = File::open(&found.path).map_err(|error| Error::io("open", &found.path, error))?;
         let samples: Vec<&str> =
             (0..index.images.len().min(8)).map(|number| image_path(&index, number)).collect();

@@ -386,9 +386,10 @@ impl Target for Writer<'_> {
 
     fn finish(self: Box<Self>) -> Result<(), Error> {
         let files = self.files.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let only = files.len() == 1;
-        for mut file in files {
-            let is_needed = only || file.image_count > 0;
+        // Without any image there is still a file, so that it is a dataset.
+        let is_empty = files.iter().all(|file| file.image_count == 0);
+        for (number, mut file) in files.into_iter().enumerate() {
+            let is_needed = file.image_count > 0 || is_empty && number == 0;
             let path = std::mem::take(&mut file.path);
             file.finish(&path, is_needed).map_err(|error| Error::io("write", &path, error))?;
         }

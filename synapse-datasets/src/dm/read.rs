@@ -75,7 +75,7 @@ impl Dm {
         let mut dm = Self {
             version,
             header: Header::default(),
-            notes: Notes::new(options.on_error),
+            notes: options.notes(),
             max_vertices: options.max_vertices,
             folders: Vec::new(),
             records: Vec::new(),

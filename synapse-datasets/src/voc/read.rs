@@ -52,7 +52,7 @@ impl Voc {
         }
         let mut voc = Self {
             header: Header { contains: Contains { boxes: true, ..Contains::default() }, ..Header::default() },
-            notes: Notes::new(options.on_error),
+            notes: options.notes(),
             first_pixel: f64::from(options.voc_first_pixel),
             folders: Vec::new(),
             records: Vec::new(),

@@ -23,6 +23,8 @@ pub(crate) struct Writer<'s> {
     names: Names,
     floats: bool,
     first_pixel: f64,
+    /// Whether each split has folders of its own instead of a set.
+    in_folders: bool,
     /// The members of the image set of each split.
     sets: Mutex<Vec<Vec<u8>>>,
 }
@@ -37,14 +39,31 @@ impl<'s> Writer<'s> {
         let header = source.header();
         fields::lose_header(notes, header, &|| dataset_place(source));
         // Sets name images, so an image has one name in all splits.
-        let names = Names::in_one_folder(Style::Flat, source, notes)?;
-        output.folder("Annotations")?;
-        output.folder("JPEGImages")?;
+        let in_folders = options.synapse_py && !header.splits.is_empty();
+        let names = match in_folders {
+            true => Names::new(Style::Flat, source, notes)?,
+            false => Names::in_one_folder(Style::Flat, source, notes)?,
+        };
         let classes: String = header.classes.iter().map(|class| one_line(&class.name) + "\n").collect();
         output.write("", "classes.txt", classes.as_bytes())?;
         let sets = Mutex::new(vec![Vec::new(); header.splits.len()]);
         let first_pixel = f64::from(options.voc_first_pixel);
-        Ok(Self { header, output, names, floats: options.voc_floats, first_pixel, sets })
+        let writer =
+            Self { header, output, names, floats: options.voc_floats, first_pixel, in_folders, sets };
+        let splits = (0..header.splits.len() as u16).map(Some).filter(|_| in_folders);
+        for split in splits.chain((!in_folders).then_some(None)) {
+            writer.output.folder(&writer.folder(split, "Annotations"))?;
+            writer.output.folder(&writer.folder(split, "JPEGImages"))?;
+        }
+        Ok(writer)
+    }
+
+    fn folder(&self, split: Option<u16>, name: &str) -> String {
+        match split.filter(|_| self.in_folders).map(|split| self.header.splits[usize::from(split)].as_str()) {
+            None => name.to_owned(),
+            Some("val") => format!("valid/{name}"),
+            Some(split) => format!("{split}/{name}"),
+        }
     }
 
     fn document(&self, name: &str, item: &Item, at: At<'_>, part: &mut Part) {
@@ -194,10 +213,16 @@ impl Target for Writer<'_> {
         let stem = split_ending(&name).0;
         part.annotations.clear();
         self.document(&name, item, at, part);
-        self.output.write("Annotations", &format!("{stem}.xml"), &part.annotations)?;
+        let annotations = self.folder(item.split, "Annotations");
+        self.output.folder(&annotations)?;
+        self.output.write(&annotations, &format!("{stem}.xml"), &part.annotations)?;
         if self.output.has_images() {
             let placed = match &item.image.file {
-                Some(file) => self.output.image(file, "JPEGImages", &name)?,
+                Some(file) => {
+                    let images = self.folder(item.split, "JPEGImages");
+                    self.output.folder(&images)?;
+                    self.output.image(file, &images, &name)?
+                }
                 None => false,
             };
             if !placed {
@@ -229,7 +254,7 @@ impl Target for Writer<'_> {
 
     fn finish(self: Box<Self>) -> Result<(), Error> {
         let sets = self.sets.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for (name, members) in self.header.splits.iter().zip(sets) {
+        for (name, members) in self.header.splits.iter().zip(sets).filter(|_| !self.in_folders) {
             self.output.folder("ImageSets/Main")?;
             self.output.write("", &format!("ImageSets/Main/{name}.txt"), &members)?;
         }

@@ -52,7 +52,7 @@ impl Yolo {
                 .hint("YOLO has a data.yaml, or folders images and labels"));
         };
         let Layout { mut classes, splits, joints, flip, missing } = layout;
-        if !options.classes.is_empty() {
+        if classes.is_empty() {
             classes = options.classes.iter().map(Class::named).collect();
         }
         if classes.is_empty() {
@@ -62,7 +62,7 @@ impl Yolo {
         let header = Header { classes, flip, ..Header::default() };
         let mut yolo = Self {
             header,
-            notes: Notes::new(options.on_error),
+            notes: options.notes(),
             joints,
             max_vertices: options.max_vertices,
             folders: Vec::new(),

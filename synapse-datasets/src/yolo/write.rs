@@ -133,7 +133,8 @@ impl<'s> Writer<'s> {
             writer.output.folder(&folder.labels)?;
             writer.output.folder(&folder.images)?;
         }
-        writer.output.write("", "data.yaml", &writer.data_yaml())?;
+        let name = if options.synapse_py { "dataset.yaml" } else { "data.yaml" };
+        writer.output.write("", name, &writer.data_yaml())?;
         let classes: String = header.classes.iter().map(|class| one_line(&class.name) + "\n").collect();
         writer.output.write("", "classes.txt", classes.as_bytes())?;
         Ok(writer)

@@ -10,6 +10,7 @@ mod check;
 mod completions;
 mod crash;
 mod create;
+mod dataset;
 mod doctor;
 mod inspect;
 mod interrupt;
@@ -81,6 +82,9 @@ enum Command {
     /// Look at what was run, and run it again
     #[command(subcommand)]
     Run(records::RunCommand),
+    /// Convert, check and look at annotated image datasets
+    #[command(subcommand)]
+    Dataset(dataset::DatasetCommand),
     Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -133,6 +137,7 @@ fn run() -> ExitCode {
         Command::Doctor(args) => args.execute(&mut output),
         Command::Man(args) => args.execute(&mut output),
         Command::Completions(args) => args.execute(&mut output),
+        Command::Dataset(command) => command.execute(&mut output),
         Command::Key(command) => command.execute(&mut output),
         Command::Run(command) => match command.execute(&cli.common, &mut output) {
             Ok(code) => return code,

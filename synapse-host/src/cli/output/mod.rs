@@ -213,6 +213,11 @@ impl Output {
         })
     }
 
+    /// Whether results are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.options.json
+    }
+
     /// What may be written to stdout.
     pub(crate) fn look(&self) -> Look {
         self.stdout.look

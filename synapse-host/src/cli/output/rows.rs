@@ -59,18 +59,23 @@ impl Output {
     pub(crate) fn rows(&mut self, shown: &RowsShown) {
         let progress = shown.total.map(|total| shown.progress(STEP, total));
         let figures = shown.figures(STEP);
-        match (&mut self.events, &progress) {
-            (Events::Plain(plain), Some(progress)) => {
-                let line = plain.event(progress);
-                if !line.is_empty() {
-                    let figures = plain.event(&figures);
-                    self.stderr.tell(&(line + &figures));
-                }
-            }
-            _ => {
-                progress.iter().for_each(|progress| self.event(progress));
-                self.event(&figures);
-            }
+        match progress {
+            Some(progress) => self.progress(&progress, &figures),
+            None => self.event(&figures),
+        }
+    }
+
+    /// Shows progress and the figures that belong to it: in a log both or
+    /// neither.
+    pub(crate) fn progress(&mut self, progress: &Event<'_>, figures: &Event<'_>) {
+        let Events::Plain(plain) = &mut self.events else {
+            self.event(progress);
+            return self.event(figures);
+        };
+        let line = plain.event(progress);
+        if !line.is_empty() {
+            let figures = plain.event(figures);
+            self.stderr.tell(&(line + &figures));
         }
     }
 

@@ -1,0 +1,34 @@
+//! What programs read keeps its shape.
+
+use std::fs;
+
+use serde_json::Value;
+use synapse_sdk::schema::Schema;
+use synapse_tests::workspace;
+
+use crate::Bench;
+
+#[track_caller]
+fn fits(document: &Value, schema: &str) {
+    let file = workspace().join("docs/schemas").join(schema).with_extension("json");
+    let text = fs::read_to_string(&file).expect("the schema is there");
+    let schema =
+        Schema::compile(&serde_json::from_str(&text).expect("it is JSON")).expect("it can be compiled");
+    let violations = schema.check(document);
+    assert!(violations.is_empty(), "{violations:#?}\n{document:#}");
+}
+
+#[test]
+fn documents_fit_their_schemas() {
+    let bench = Bench::new();
+    bench.write("coco/annotations.json", &crate::coco().to_string().replace("[0,0,5,5]", "[0,0,0,500]"));
+    let converted = bench.call("convert coco --to yolo --out yolo --report loss.json --json").run().code(0);
+    fits(&converted.document(), "dataset-convert");
+    let report: Value = serde_json::from_str(&bench.read("loss.json")).expect("it is JSON");
+    assert_eq!(report, converted.document());
+    fits(&bench.call("info coco --json").run().code(0).document(), "dataset-info");
+    fits(&bench.call("validate coco --json").run().code(3).document(), "dataset-validate");
+    fits(&bench.call("validate yolo --json").run().code(0).document(), "dataset-validate");
+    let error = bench.call("info nowhere --json").run().code(4).error();
+    fits(&serde_json::json!({ "error": error }), "error");
+}
