@@ -200,6 +200,7 @@ fn a_call_is_cancelled_while_it_runs_and_before() {
 #[test]
 fn services_are_asked_and_answered() {
     let mut worker = Worker::loaded();
+    let folder = tempfile::tempdir().expect("a folder");
     worker.invoke(2, "state", "{}");
     let mut asked = Vec::new();
     let result = loop {
@@ -216,7 +217,7 @@ fn services_are_asked_and_answered() {
                 (1, br#"{"kind":"validation","message":"no"}"#.to_vec())
             }
             "state.save/1" => (0, Vec::new()),
-            "work_dir/1" => (0, std::env::temp_dir().to_string_lossy().into_owned().into_bytes()),
+            "work_dir/1" => (0, folder.path().to_string_lossy().into_owned().into_bytes()),
             "run.info/1" => (0, br#"{"attempt":5,"job_id":"j","env":{}}"#.to_vec()),
             _ => (2, Vec::new()),
         };

@@ -15,7 +15,7 @@ use synapse_sdk::events::{Event, EventBody};
 use super::outcome::Metrics;
 
 /// An action waits when this many bytes of events are not yet taken.
-const CAPACITY: usize = 64 << 20;
+const CAPACITY: usize = 16 << 20;
 
 #[derive(Default)]
 pub(super) struct Stream {
@@ -251,7 +251,7 @@ mod tests {
         }
         producer.join().expect("the producer ends");
         assert_eq!(count, 200);
-        assert!(stream.waits() > 0, "200 MiB went through 64 MiB without a wait");
+        assert!(stream.waits() > 0, "200 MiB went through 16 MiB without a wait");
     }
 
     #[test]
