@@ -22,7 +22,7 @@ fn main() -> io::Result<()> {
     let mut pack = Pack::default();
     pack.add("Cargo.toml", &workspace_manifest(&read(root, "Cargo.toml")?));
     pack.add("Cargo.lock", &downloaded_packages(&read(root, "Cargo.lock")?));
-    for name in ["LICENSE-APACHE", "LICENSE-MIT", "rustfmt.toml"] {
+    for name in ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "rustfmt.toml"] {
         pack.add(name, &read(root, name)?);
     }
     for name in CRATES {

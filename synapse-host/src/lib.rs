@@ -5,6 +5,7 @@
 //! over both.
 
 pub mod author;
+pub mod changelog;
 pub mod check;
 pub mod cli;
 pub mod config;

@@ -4,10 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use semver::Version;
 use synapse_sdk::errors::Result;
 use synapse_sdk::{ErrorKind, PluginError};
 use toml_edit::{DocumentMut, Item, TableLike};
 
+use crate::config::{self, Requirement};
 use crate::home::Home;
 use crate::sdk_source::{self, CRATE, Unpacked};
 
@@ -89,6 +91,7 @@ pub fn mend(folder: &Path, home: &Home) -> Result<Option<String>> {
     if path.join("Cargo.toml").exists() {
         return Ok(None);
     }
+    check_requirement(folder, sdk_source::VERSION)?;
     sdk_source::unpack(home)?;
     dependency.lead_to(&ours)?;
     Ok(Some(format!(
@@ -97,6 +100,34 @@ pub fn mend(folder: &Path, home: &Home) -> Result<Option<String>> {
         sdk_source::VERSION,
         path.display()
     )))
+}
+
+/// Whether the plugin in `folder` may use an SDK of this version: its config's
+/// `requires.sdk` says so, or nothing.
+///
+/// # Errors
+/// [`IncompatiblePlugin`](ErrorKind::IncompatiblePlugin) when it asks for other
+/// versions.
+pub fn check_requirement(folder: &Path, version: &str) -> Result<()> {
+    let Some((file, required)) = requirement(folder) else { return Ok(()) };
+    match version.parse::<Version>() {
+        Ok(version) if !required.allows(&version) => {
+            let file = file.display();
+            let message = format!("{file} requires SDK {required}, and this is SDK {version}");
+            Err(PluginError::new(ErrorKind::IncompatiblePlugin, message).hint(
+                "change requires.sdk there if the plugin works with it, or name an SDK it asks for with \
+                 `synapse plugin upgrade-sdk --sdk PATH`",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the config asks for. One that cannot be read is told when it is built.
+fn requirement(folder: &Path) -> Option<(PathBuf, Requirement)> {
+    let file = config::find(folder)?;
+    let loaded = config::parse(&fs::read_to_string(&file).ok()?).ok()?;
+    Some((file, loaded.config.requires.sdk?.parse().ok()?))
 }
 
 /// The version of the SDK's crate in `folder`, which may stand in the manifest
@@ -194,6 +225,28 @@ mod tests {
             assert_eq!(mend(&plugin, &home).unwrap(), None, "{form}");
             assert_eq!(fs::read_to_string(plugin.join("Cargo.toml")).unwrap(), form);
         }
+    }
+
+    #[test]
+    fn a_plugin_that_asks_for_another_sdk_is_left_alone() {
+        let manifest = "[dependencies]\nsynapse-sdk = { path = \"/gone/synapse-sdk\" }\n";
+        let (_folder, plugin, home) = plugin(manifest);
+        let config = |sdk: &str| {
+            let text = format!(
+                "name: N\ncode: n\nversion: 0.1.0\ncategory: custom\nactions: {{}}\nrequires: {{sdk: \"{sdk}\"}}\n"
+            );
+            fs::write(plugin.join("config.yaml"), text).unwrap();
+        };
+        config(">=2026.1");
+        let refused = mend(&plugin, &home).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::IncompatiblePlugin);
+        assert!(
+            refused.message().contains("config.yaml requires SDK >=2026.1, and this is SDK "),
+            "{refused}"
+        );
+        assert_eq!(fs::read_to_string(plugin.join("Cargo.toml")).unwrap(), manifest);
+        config(">=0.1");
+        assert!(mend(&plugin, &home).unwrap().is_some());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::build::{clean_environment, library, synapse};
+use crate::terminal::Terminal;
 
 /// No command may take longer; builds included.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
@@ -131,6 +132,11 @@ impl Invocation {
     /// Runs it to its end.
     pub fn run(self) -> Ended {
         self.start().wait()
+    }
+
+    /// Starts it at a terminal.
+    pub fn at_terminal(self) -> Terminal {
+        Terminal::start(self.command)
     }
 
     /// Starts it.

@@ -11,6 +11,7 @@ mod created;
 mod generated;
 mod map_case;
 mod patched;
+mod terminal;
 
 pub use build::{library, synapse, workspace};
 pub use command::{Ended, Invocation, Running, Synapse, goes_away, is_alive};
@@ -18,3 +19,4 @@ pub use created::Nursery;
 pub use generated::Generated;
 pub use map_case::MapCase;
 pub use patched::Patched;
+pub use terminal::{CTRL_C, DOWN, ENTER, Terminal, UP};

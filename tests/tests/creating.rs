@@ -132,3 +132,37 @@ fn a_plugin_is_moved_to_the_sdk_of_this_command() {
     assert!(again.stdout.contains("uses SDK 0.1.0 already"), "{again}");
     nursery.call("plugin upgrade-sdk").run().code(4).says("there is no ./Cargo.toml");
 }
+
+#[test]
+fn an_upgrade_tells_what_changed_and_keeps_to_what_the_plugin_asks_for() {
+    let nursery = Nursery::new("changelog");
+    let plugin = nursery.create("--code dated");
+    let manifest = nursery.read(plugin.join("Cargo.toml"));
+    // An SDK of another version, of which only what is asked for is there.
+    let old = nursery.folder().join("old/synapse-sdk");
+    fs::create_dir_all(old.join("src")).expect("a folder");
+    fs::write(old.join("Cargo.toml"), "[package]\nname = \"synapse-sdk\"\nversion = \"0.0.9\"\n")
+        .expect("written");
+    fs::write(old.join("src/lib.rs"), "").expect("written");
+    let upgrade = |words: &str| nursery.call("plugin upgrade-sdk").words(words).arg(&plugin);
+    let config = nursery.read(plugin.join("config.yaml"));
+    let asks = |sdk: &str| {
+        let own = config.replace("\">=0.1.0\"", &format!("\"{sdk}\""));
+        fs::write(plugin.join("config.yaml"), own).expect("written");
+    };
+    let refused = upgrade("--sdk old").run().code(5).prints("");
+    refused.says("config.yaml requires SDK >=0.1.0, and this is SDK 0.0.9").says("change requires.sdk there");
+    assert_eq!(nursery.read(plugin.join("Cargo.toml")), manifest);
+    asks(">=0.0.9,<0.2");
+    upgrade("--sdk old").run().code(0);
+    assert!(nursery.read(plugin.join("Cargo.toml")).contains("/old/synapse-sdk\""));
+    let told = upgrade("").run().code(0).stdout;
+    assert!(told.contains("(0.0.9)\n") && told.contains("### Added\n"), "{told}");
+    assert_eq!(nursery.read(plugin.join("Cargo.toml")), manifest);
+    upgrade("--sdk old").run().code(0);
+    let document = upgrade("--json").run().code(0).document();
+    assert!(
+        document["changes"][0]["text"].as_str().is_some_and(|text| text.contains("plugin create")),
+        "{document}"
+    );
+}

@@ -5,6 +5,7 @@ use super::fields::{Field, Fields};
 use super::identity::identity;
 use super::model::{PluginConfig, Requires};
 use super::problems::{Problem, Problems};
+use super::requirement::Requirement;
 use super::words::{
     AnnotationCategory, AnnotationTool, Category, DataKind, PackageManager, UnknownWord, Word,
 };
@@ -218,7 +219,7 @@ fn requires(fields: &mut Fields<'_>, problems: &mut Problems) -> Requires {
         return Requires::default();
     };
     let requires = Requires {
-        sdk: keys.text("sdk", problems),
+        sdk: version_requirement(&mut keys, "sdk", problems),
         rust: keys.text("rust", problems),
         python: keys.text("python", problems),
         cuda: keys.text("cuda", problems),
@@ -227,6 +228,21 @@ fn requires(fields: &mut Fields<'_>, problems: &mut Problems) -> Requires {
     warn_of_no_effect(&keys, "python", hint, problems);
     keys.finish(problems);
     requires
+}
+
+/// Only that of the SDK is ever asked, so one that cannot be read is no error.
+fn version_requirement(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    problems: &mut Problems,
+) -> Option<String> {
+    let field = fields.get(key)?;
+    let text = field.text(problems)?;
+    if text.parse::<Requirement>().is_err() {
+        let warning = field.warning(format!("`{text}` does not say which versions"));
+        problems.push(warning.hint("for example \">=0.1,<0.3\""));
+    }
+    Some(text)
 }
 
 fn dependencies(fields: &mut Fields<'_>, problems: &mut Problems) -> BTreeMap<String, String> {

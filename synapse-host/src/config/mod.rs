@@ -11,6 +11,7 @@ mod fields;
 mod identity;
 mod model;
 mod problems;
+mod requirement;
 mod scalar;
 mod schema;
 mod syntax;
@@ -27,6 +28,7 @@ pub use entrypoint::{Entrypoint, EntrypointError};
 pub(crate) use identity::{is_code, nearest_code};
 pub use model::{ActionConfig, Loaded, PluginConfig, Requires};
 pub use problems::{Problem, Severity, render};
+pub use requirement::Requirement;
 pub use schema::json_schema;
 pub use words::{
     AnnotationCategory, AnnotationTool, AnnotationType, Category, DataKind, Method, PackageManager,

@@ -1,15 +1,20 @@
 //! Params made from a schema: such as it allows, and such as it just does not.
 //!
-//! Values are proposed at and beside each bound, one field at a time. Whether a
-//! proposal fits is not guessed: the evaluator of schemas says it.
+//! Values are proposed at and beside each bound, one place at a time: fields
+//! first, then what lies within them. Whether a proposal fits is not guessed: the
+//! evaluator of schemas says it.
 
 use serde_json::{Map, Value, json};
 use synapse_sdk::schema::{Schema, pattern, with_defaults};
 
+use super::pattern_text;
+
 /// More are not made for one action.
-const MOST: usize = 200;
+const MOST: usize = 400;
 /// Deeper than this a type may contain itself.
 const DEEPEST: usize = 8;
+/// Deeper than this nothing is changed within a value.
+const REACH: usize = 4;
 
 /// Params, and whether the schema allows them.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,9 +32,12 @@ pub fn params(schema: &Value) -> Vec<Made> {
     let root = Maker { root: schema };
     let mut proposals = vec![json!([]), Value::Null];
     let base = with_defaults(schema, &root.value(schema, 0));
-    if let Some(fields) = base.as_object() {
+    if base.is_object() {
         proposals.push(base.clone());
-        proposals.extend(root.variants(fields, schema));
+        let mut edges = root.edges(schema, Some(&base), 0);
+        // Stable: of one depth, fields stay in their order.
+        edges.sort_by_key(|edge| edge.depth);
+        proposals.extend(edges.into_iter().map(|edge| edge.value));
     }
     let mut made: Vec<Made> = Vec::new();
     for params in proposals.into_iter().take(MOST) {
@@ -82,7 +90,7 @@ impl<'a> Maker<'a> {
                 };
                 (0..count).map(item).collect()
             }
-            "string" => "a".repeat(schema["minLength"].as_u64().unwrap_or(0).min(1024) as usize).into(),
+            "string" => string(schema).into(),
             "boolean" => json!(false),
             "integer" | "number" => number(schema),
             _ => Value::Null,
@@ -95,49 +103,149 @@ impl<'a> Maker<'a> {
         Value::Object(required.map(field).collect::<Map<_, _>>())
     }
 
-    /// The params with one field changed, left out or added.
-    fn variants(&self, base: &Map<String, Value>, schema: &'a Value) -> Vec<Value> {
-        let with = |name: &str, value: Value| {
-            let mut changed = base.clone();
-            changed.insert(name.to_owned(), value);
-            Value::Object(changed)
+    /// Values at the bounds of a schema, beside them, and of other types, `base`
+    /// with one place in it changed.
+    fn edges(&self, schema: &'a Value, base: Option<&Value>, depth: usize) -> Vec<Edge> {
+        let schema = self.resolved(schema);
+        if depth > REACH {
+            return Vec::new();
+        }
+        let own = match base {
+            Some(Value::Object(_)) if depth == 0 => Vec::new(),
+            _ => [of_other_types(), at_bounds(schema), self.counts(schema)].concat(),
         };
-        let mut variants = vec![with("no such field", json!(1))];
-        for (name, field) in self.resolved(schema)["properties"].as_object().into_iter().flatten() {
-            let mut without = base.clone();
-            without.shift_remove(name);
-            variants.push(Value::Object(without));
-            variants.extend(self.edges(field).into_iter().map(|value| with(name, value)));
+        let mut edges: Vec<Edge> = own.into_iter().map(|value| Edge { value, depth }).collect();
+        for choice in ["oneOf", "anyOf"] {
+            for way in schema[choice].as_array().into_iter().flatten() {
+                let value = self.value(way, depth);
+                edges.extend(self.edges(way, Some(&value), depth + 1));
+                edges.push(Edge { value, depth });
+            }
         }
-        variants
-    }
-
-    /// Values at the bounds of a field, beside them, and of other types.
-    fn edges(&self, field: &'a Value) -> Vec<Value> {
-        let field = self.resolved(field);
-        let mut edges = vec![Value::Null, json!(true), json!("text"), json!({}), json!([]), json!(0.5)];
-        edges.extend(field["enum"].as_array().into_iter().flatten().cloned());
-        for key in ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"] {
-            let Some(bound) = field[key].as_f64() else { continue };
-            // Beyond this, one more or less is the same number.
-            let exact = bound.abs() < 1e15;
-            let near = [bound - 1.0, bound, bound + 1.0].into_iter().filter(|_| exact);
-            edges.extend(near.map(whole));
-            edges.extend((!exact).then(|| field[key].clone()));
-        }
-        for key in ["minLength", "maxLength"] {
-            let Some(length) = field[key].as_u64().filter(|length| *length < 4096) else { continue };
-            let near = [length.saturating_sub(1), length, length + 1];
-            edges.extend(near.map(|length| Value::from("é".repeat(length as usize))));
-        }
-        for key in ["minItems", "maxItems"] {
-            let Some(count) = field[key].as_u64().filter(|count| *count < 256) else { continue };
-            let item = self.value(&field["items"], 1);
-            let near = [count.saturating_sub(1), count, count + 1];
-            edges.extend(near.map(|count| Value::from(vec![item.clone(); count as usize])));
+        let made;
+        let base = match base {
+            Some(base) => base,
+            None => {
+                made = self.value(schema, depth);
+                &made
+            }
+        };
+        match (kind(schema), base) {
+            ("object", Value::Object(fields)) => edges.extend(self.in_fields(schema, fields, depth)),
+            ("array", _) => edges.extend(self.in_items(schema, depth)),
+            _ => {}
         }
         edges
     }
+
+    /// An object with one field changed, left out or added.
+    fn in_fields(&self, schema: &'a Value, base: &Map<String, Value>, depth: usize) -> Vec<Edge> {
+        let with = |name: &str, Edge { value, depth }: Edge| {
+            let mut changed = base.clone();
+            changed.insert(name.to_owned(), value);
+            Edge { value: Value::Object(changed), depth }
+        };
+        let mut edges = vec![with("no such field", Edge { value: json!(1), depth })];
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            let mut without = base.clone();
+            without.shift_remove(name);
+            edges.push(Edge { value: Value::Object(without), depth });
+            edges.extend(
+                self.edges(field, base.get(name), depth + 1).into_iter().map(|edge| with(name, edge)),
+            );
+        }
+        if schema["additionalProperties"].is_object() {
+            let further = self.edges(&schema["additionalProperties"], None, depth + 1);
+            edges.extend(further.into_iter().map(|edge| with("key", edge)));
+        }
+        edges
+    }
+
+    /// A list whose first item is changed, or each of those that have a schema of
+    /// their own.
+    fn in_items(&self, schema: &'a Value, depth: usize) -> Vec<Edge> {
+        let own = schema["prefixItems"].as_array().map_or(&[][..], Vec::as_slice);
+        let mut whole: Vec<Value> = own.iter().map(|item| self.value(item, depth + 1)).collect();
+        let least = schema["minItems"].as_u64().unwrap_or(0).min(64) as usize;
+        let more = usize::from(own.is_empty()).max(least.saturating_sub(own.len()));
+        let item = schema.get("items").filter(|item| item.is_object());
+        if let Some(item) = item {
+            whole.extend(vec![self.value(item, depth + 1); more]);
+        }
+        let changed = own.iter().chain(item.filter(|_| own.is_empty())).enumerate();
+        let edges = changed.flat_map(|(index, item)| {
+            let edges = self.edges(item, whole.get(index), depth + 1).into_iter();
+            edges.map(move |edge| (index, edge)).collect::<Vec<_>>()
+        });
+        let replaced = edges.filter_map(|(index, Edge { value, depth })| {
+            let mut items = whole.clone();
+            *items.get_mut(index)? = value;
+            Some(Edge { value: items.into(), depth })
+        });
+        replaced.collect()
+    }
+
+    /// Lists that are just long enough, too short and too long.
+    fn counts(&self, schema: &'a Value) -> Vec<Value> {
+        let mut lists = Vec::new();
+        for key in ["minItems", "maxItems"] {
+            let Some(count) = schema[key].as_u64().filter(|count| *count < 256) else { continue };
+            let item = self.value(&schema["items"], 1);
+            let near = [count.saturating_sub(1), count, count + 1];
+            lists.extend(near.map(|count| Value::from(vec![item.clone(); count as usize])));
+        }
+        lists
+    }
+}
+
+/// A proposal, and how deep in the params it differs from the first.
+struct Edge {
+    value: Value,
+    depth: usize,
+}
+
+fn of_other_types() -> Vec<Value> {
+    vec![Value::Null, json!(true), json!("text"), json!({}), json!([]), json!(0.5)]
+}
+
+/// Choices, and values at and beside the bounds of numbers and texts.
+fn at_bounds(schema: &Value) -> Vec<Value> {
+    let mut edges: Vec<Value> = schema["enum"].as_array().into_iter().flatten().cloned().collect();
+    for key in ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"] {
+        let Some(bound) = schema[key].as_f64() else { continue };
+        // Beyond this, one more or less is the same number.
+        let exact = bound.abs() < 1e15;
+        let near = [bound - 1.0, bound, bound + 1.0].into_iter().filter(|_| exact);
+        edges.extend(near.map(whole));
+        edges.extend((!exact).then(|| schema[key].clone()));
+    }
+    let pattern = schema["pattern"].as_str();
+    for key in ["minLength", "maxLength"] {
+        let Some(length) = schema[key].as_u64().filter(|length| *length < 4096) else { continue };
+        let near = [length.saturating_sub(1), length, length + 1];
+        edges.extend(near.map(|length| Value::from("é".repeat(length as usize))));
+    }
+    for text in pattern.map(pattern_text::texts).unwrap_or_default() {
+        let last = text.chars().next_back().unwrap_or('a');
+        let mut shorter = text.clone();
+        shorter.pop();
+        let longer = [format!("{text}{last}"), format!("{text}\n"), format!(" {text}")];
+        edges.extend(longer.into_iter().chain([shorter, text]).map(Value::from));
+    }
+    edges
+}
+
+/// A text that fits pattern and lengths, if one is found.
+fn string(schema: &Value) -> String {
+    let length = |key: &str| schema[key].as_u64();
+    let least = length("minLength").unwrap_or(0);
+    let fits = |text: &String| {
+        let count = text.chars().count() as u64;
+        least <= count && length("maxLength").is_none_or(|most| count <= most)
+    };
+    let of_pattern = schema["pattern"].as_str().map(pattern_text::texts).unwrap_or_default();
+    let found = of_pattern.into_iter().find(fits);
+    found.unwrap_or_else(|| "a".repeat(least.min(1024) as usize))
 }
 
 /// The type, the first of several.
@@ -213,5 +321,77 @@ mod tests {
         let (valid, invalid) = made(&schema);
         assert!(valid.contains(&json!({ "at": { "x": 0.5 }, "all": [{ "x": 0.5 }] })), "{valid:?}");
         assert!(invalid.contains(&json!({ "at": { "x": 0.5 }, "all": [] })));
+        for wrong in [json!(0), json!(1), json!("text"), Value::Null] {
+            let at = json!({ "at": { "x": wrong }, "all": [{ "x": 0.5 }] });
+            let all = json!({ "at": { "x": 0.5 }, "all": [{ "x": wrong }] });
+            assert!(invalid.contains(&at) && invalid.contains(&all), "{at} {all}");
+        }
+        assert!(invalid.contains(&json!({ "at": {}, "all": [{ "x": 0.5 }] })));
+    }
+
+    #[test]
+    fn maps_tuples_and_alternatives_are_changed_within() {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "weights": { "type": "object", "additionalProperties": { "type": "number", "minimum": 0 } },
+                "size": {
+                    "type": "array", "minItems": 2, "maxItems": 2,
+                    "prefixItems": [{ "type": "integer", "minimum": 1 }, { "type": "integer", "maximum": 9 }],
+                },
+                "loss": { "oneOf": [
+                    { "type": "object", "properties": { "kind": { "const": "hinge" } }, "required": ["kind"] },
+                    {
+                        "type": "object",
+                        "properties": { "kind": { "const": "focal" }, "gamma": { "type": "number", "maximum": 5 } },
+                        "required": ["kind", "gamma"],
+                    },
+                ] },
+            },
+            "required": ["size", "loss"],
+        });
+        let (valid, invalid) = made(&schema);
+        let params = |weight: Value, size: Value, loss: Value| {
+            let mut params = json!({ "size": size, "loss": loss });
+            if !weight.is_null() {
+                params["weights"] = json!({ "key": weight });
+            }
+            params
+        };
+        let (size, hinge) = (json!([1, 1]), json!({ "kind": "hinge" }));
+        let focal = |gamma: f64| json!({ "kind": "focal", "gamma": whole(gamma) });
+        assert!(valid.contains(&params(json!(0), size.clone(), hinge.clone())), "{valid:#?}");
+        assert!(invalid.contains(&params(json!(-1), size.clone(), hinge.clone())), "{invalid:#?}");
+        assert!(valid.contains(&params(Value::Null, json!([1, 9]), hinge.clone())));
+        assert!(invalid.contains(&params(Value::Null, json!([1, 10]), hinge.clone())));
+        assert!(invalid.contains(&params(Value::Null, json!([0, 1]), hinge)));
+        assert!(valid.contains(&params(Value::Null, size.clone(), focal(5.0))));
+        assert!(invalid.contains(&params(Value::Null, size, focal(6.0))));
+    }
+
+    #[test]
+    fn patterns_have_texts_that_fit_and_texts_that_just_do_not() {
+        let schema = json!({
+            "type": "object",
+            "properties": { "code": { "type": "string", "pattern": "^[a-z]{2,4}$", "minLength": 3 } },
+            "required": ["code"],
+        });
+        let (valid, invalid) = made(&schema);
+        for code in ["aaa", "aaaa"] {
+            assert!(valid.contains(&json!({ "code": code })), "{valid:?}");
+        }
+        for code in ["aa", "aaaaa", " aaa", "aaa\n", "ééé"] {
+            assert!(invalid.contains(&json!({ "code": code })), "{code}: {invalid:?}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_contains_itself_comes_to_an_end() {
+        let schema = json!({
+            "type": "object",
+            "properties": { "next": { "anyOf": [{ "$ref": "#" }, { "type": "null" }] }, "n": { "minimum": 1 } },
+        });
+        let all = params(&schema);
+        assert!(all.len() > 20 && all.len() <= MOST, "{}", all.len());
     }
 }

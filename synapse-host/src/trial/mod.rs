@@ -4,6 +4,7 @@
 
 mod compare;
 mod generate;
+mod pattern_text;
 
 use std::time::Duration;
 
