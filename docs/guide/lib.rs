@@ -1,6 +1,9 @@
 //! The guide's pages. They stand here so that their examples are compiled and
 //! run: `cargo test -p guide`.
 
+#[doc = include_str!("plugin-development.md")]
+pub mod plugin_development {}
+
 #[doc = include_str!("defining-actions.md")]
 pub mod defining_actions {}
 

@@ -122,6 +122,19 @@ impl Invocation {
         Self { command, stdin: self.stdin }
     }
 
+    /// Runs it as someone whom the modes of files bind, also where the tester is
+    /// root, whom they do not.
+    #[must_use]
+    pub fn bound_by_modes(self) -> Self {
+        // SAFETY: asks for a number.
+        #[expect(unsafe_code, reason = "the standard library does not tell who one is")]
+        let is_root = unsafe { libc::geteuid() } == 0;
+        match is_root {
+            true => self.through("exec setpriv --bounding-set=-dac_override,-dac_read_search -- \"$@\""),
+            false => self,
+        }
+    }
+
     /// Gives it `text` to read.
     #[must_use]
     pub fn stdin(mut self, text: &str) -> Self {

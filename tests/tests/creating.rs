@@ -1,6 +1,8 @@
 //! From nothing to an action of one's own.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde_json::json;
 use synapse_tests::{Nursery, workspace};
@@ -21,6 +23,17 @@ fn a_created_plugin_runs_its_action_without_the_clone_of_the_repository() {
         let text = nursery.read(format!("synapse-hello-plugin/{file}"));
         let elsewhere = text.replace(&nursery.home().display().to_string(), "");
         assert!(!elsewhere.contains(&workspace().display().to_string()), "{file}: {text}");
+    }
+    // What the compiler read, and what it wrote into the library.
+    let built = nursery.call("plugin build synapse-hello-plugin --json").run().code(0).document();
+    let library = Path::new(built["path"].as_str().expect("a path"));
+    let read = fs::read_to_string(library.with_extension("d")).expect("cargo says what a library is made of");
+    assert!(read.contains(&format!("{}/sdk/", nursery.home().display())), "{read}");
+    let written = String::from_utf8_lossy(&fs::read(library).expect("the library")).into_owned();
+    for part in ["synapse-sdk", "synapse-macros", "synapse-host", "examples"] {
+        let of_clone = format!("{}/{part}", workspace().display());
+        assert!(!read.contains(&of_clone), "{of_clone} is read:\n{read}");
+        assert!(!written.contains(&of_clone), "{of_clone} stands in {}", library.display());
     }
 }
 
@@ -72,6 +85,26 @@ fn a_home_that_cannot_be_written_to_is_told() {
     let call = nursery.call("plugin create -y --code a").env("SYNAPSE_HOME", home.join("home"));
     call.run().code(1).prints("").says("the SDK cannot be unpacked to").says("SYNAPSE_HOME");
     assert!(!nursery.folder().join("synapse-a-plugin").exists());
+}
+
+#[test]
+fn folders_that_may_not_be_written_to_are_told_and_stay_empty() {
+    let nursery = Nursery::new("locked");
+    let plugin = nursery.create("--code there");
+    let [locked, manifest] = [nursery.folder().join("locked"), plugin.join("Cargo.toml")];
+    fs::create_dir(&locked).expect("a folder");
+    let mode =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+    mode(&locked, 0o555);
+    mode(&manifest, 0o444);
+    let created = nursery.call("plugin create -y --code a --path locked").bound_by_modes().run().code(1);
+    created.prints("").says("locked/synapse-a-plugin cannot be created: Permission denied").says("--path");
+    let homeless = nursery.call("plugin create -y --code a").env("SYNAPSE_HOME", &locked).bound_by_modes();
+    homeless.run().code(1).prints("").says("the SDK cannot be unpacked to").says("SYNAPSE_HOME");
+    let upgrade = nursery.call("plugin upgrade-sdk --sdk").arg(workspace()).arg(&plugin).bound_by_modes();
+    let upgrade = upgrade.run().code(1).prints("");
+    upgrade.says("Cargo.toml cannot be written: Permission denied").says("make `synapse-sdk` lead to");
+    assert_eq!(fs::read_dir(&locked).expect("the folder").count(), 0);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The troubles an author meets first, each answered by its hint.
 
 use std::fs;
+use std::process::Command;
 
-use synapse_tests::{Synapse, workspace};
+use synapse_sdk::prelude::LocalExecutor;
+use synapse_tests::{Generated, Synapse, workspace};
 
 #[test]
 fn no_config_leads_to_create_and_to_the_options_that_name_one() {
@@ -25,6 +27,18 @@ fn an_entrypoint_that_leads_nowhere_is_named_by_its_key() {
     ended
         .says("Action not found: greet: there is no `greet::gret` in the plugin")
         .says("check actions.greet.entrypoint in config.yaml; the code has greet::greet");
+}
+
+#[test]
+fn a_misspelt_action_leads_to_the_one_that_is_meant() {
+    let ended = Synapse::new().act("greet", "gret -P name=Ada").run().code(4);
+    ended.says("Action not found: gret").says("did you mean `greet`?");
+}
+
+#[test]
+fn params_that_break_a_rule_are_told_with_their_place_and_what_is_allowed() {
+    let ended = Synapse::new().act("greet", r#"greet --params {"name":"","formul":true}"#).run().code(3);
+    ended.says("/name").says("/formul").says("did you mean `formal`?");
 }
 
 #[test]
@@ -59,4 +73,71 @@ fn without_cargo_a_folder_cannot_be_built() {
         .says("there is no program")
         .says("install Rust")
         .says("or run a plugin that is already built");
+}
+
+#[test]
+fn without_a_backend_datasets_and_models_are_in_a_folder_that_is_named() {
+    let ended = Synapse::new().act("misbehave", "needs_client").run().code(4);
+    ended
+        .says("no backend is connected: datasets and models are kept in")
+        .says("has no dataset `1`")
+        .says("hint: ")
+        .says("--store DIR names another store");
+    // In a test there is no such folder either, unless the test gives one.
+    let error = LocalExecutor::new().context().client().map(drop).expect_err("nothing was given");
+    assert!(
+        error.hint_text().is_some_and(|hint| hint.contains("`LocalExecutor::new().client(…)`")),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_crate_that_cargo_toml_does_not_name_is_answered_by_the_compiler() {
+    let lib = "use synapse_sdk::prelude::*;\n/// Reads.\n#[action]\n\
+               pub fn read(_: (), _: &Context) -> Result<u64> {\n    Ok(ndarray::arr0(1)[()])\n}\n\
+               synapse_sdk::export_plugin!(read);\n";
+    let plugin = Generated::new("lacking_plugin", lib);
+    let ended = plugin.act(&Synapse::new(), "read").run().code(1);
+    ended.says("use of unresolved module or unlinked crate `ndarray`").says("cargo add ndarray");
+}
+
+/// Needs a library of C that lies where only the linker looks.
+const NATIVE: &str = r#"
+use synapse_sdk::prelude::*;
+
+#[link(name = "answers")]
+unsafe extern "C" {
+    safe fn answer() -> i32;
+}
+
+/// Asks the library.
+#[action]
+pub fn ask(_params: (), _ctx: &Context) -> Result<i32> {
+    Ok(answer())
+}
+
+synapse_sdk::export_plugin!(ask);
+"#;
+
+#[test]
+fn a_native_library_that_is_missing_is_named_and_the_advice_helps() {
+    let plugin = Generated::new("native_plugin", NATIVE);
+    let native = plugin.folder().join("native");
+    fs::create_dir_all(&native).expect("a folder");
+    plugin.write("native/answers.c", "int answer(void) { return 42; }\n");
+    plugin.write(
+        "build.rs",
+        &format!("fn main() {{ println!(\"cargo:rustc-link-search={}\"); }}\n", native.display()),
+    );
+    let mut compiler = Command::new("cc");
+    let made = compiler.args(["-shared", "-fPIC", "-o", "libanswers.so", "answers.c"]).current_dir(&native);
+    assert!(made.status().expect("a C compiler, which Rust links with").success());
+
+    let synapse = Synapse::new();
+    let ended = plugin.act(&synapse, "ask").run().code(5).prints("");
+    ended
+        .says("it needs the library libanswers.so, which is not on this system")
+        .says("hint: install the library it names")
+        .says("LD_LIBRARY_PATH");
+    plugin.act(&synapse, "ask").env("LD_LIBRARY_PATH", &native).run().code(0).prints("42\n");
 }

@@ -100,3 +100,25 @@ fn drift_is_shown_then_written_and_then_gone() {
     call("plugin update-config").code(3).says("write it by hand");
     assert_eq!(read(), aliased);
 }
+
+#[test]
+fn a_config_that_cannot_be_written_is_told_and_stays() {
+    let plugin = Generated::new("locked", LIB);
+    let synapse = Synapse::new();
+    plugin.write("config.yaml", &BEFORE.replace("updated", "locked"));
+    plugin.call(&synapse, "plugin build").arg(plugin.folder()).run().code(0);
+    let before = fs::read_to_string(plugin.folder().join("config.yaml")).expect("the config");
+    let mode = |mode| fs::set_permissions(plugin.folder(), fs::Permissions::from_mode(mode)).expect("a mode");
+    mode(0o555);
+    let call = plugin.call(&synapse, "plugin update-config").within(plugin.folder());
+    let ended = call.bound_by_modes().run();
+    mode(0o755);
+    ended
+        .code(1)
+        .prints("")
+        .says("./config.yaml could not be written: Permission denied")
+        .says("hint: the folder and the file have to be writable");
+    assert_eq!(fs::read_to_string(plugin.folder().join("config.yaml")).expect("the config"), before);
+    let left = fs::read_dir(plugin.folder()).expect("the folder").flatten();
+    assert!(left.into_iter().all(|entry| !entry.file_name().to_string_lossy().starts_with("config.yaml.")));
+}

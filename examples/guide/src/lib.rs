@@ -78,8 +78,15 @@ impl Action for TrainAction {
         if params.dataset == 0 {
             return Err(ExecutionError::new("there is no dataset 0").details(json!({ "dataset": 0 })));
         }
-        let begun = if ctx.checkpoint().is_some() { "resuming" } else { "starting" };
-        ctx.log_message(format!("{begun} with dataset {}", params.dataset), "info");
+        match ctx.checkpoint() {
+            Some(checkpoint) => {
+                let kind =
+                    if checkpoint.category.as_deref() == Some("base") { "pretrained" } else { "fine-tuned" };
+                let name = checkpoint.name.as_deref().unwrap_or("unknown");
+                ctx.log_message(format!("Loaded {kind} model: {name}"), "info");
+            }
+            None => ctx.log_message("Starting training...", "info"),
+        }
         let mut loss = 0.5;
         for epoch in 0..params.epochs {
             loss = 0.5 / f64::from(epoch + 1);
@@ -92,4 +99,20 @@ impl Action for TrainAction {
     }
 }
 
-synapse_sdk::export_plugin!(greet, convert, TrainAction);
+/// Looks a dataset up before anything is trained on it.
+#[action(category = DataValidation)]
+pub fn check_dataset(params: TrainParams, ctx: &Context) -> Result<Value> {
+    let Ok(client) = ctx.client() else {
+        return Err(ExecutionError::new("Backend client required for training")
+            .details(json!({ "job_id": ctx.job_id() })));
+    };
+    client.request("dataset.get", &json!({ "id": params.dataset })).map_err(|error| match error.kind() {
+        ErrorKind::Validation => {
+            ctx.log_message(format!("Validation failed: {}", error.message()), "danger");
+            error
+        }
+        _ => error.context("Training failed").details(json!({ "dataset": params.dataset })),
+    })
+}
+
+synapse_sdk::export_plugin!(greet, convert, TrainAction, check_dataset);

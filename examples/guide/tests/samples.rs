@@ -1,6 +1,6 @@
 //! One test a sample.
 
-use guide_samples::{TrainAction, convert, greet};
+use guide_samples::{TrainAction, check_dataset, convert, greet};
 use synapse_sdk::prelude::*;
 
 #[test]
@@ -38,4 +38,45 @@ fn a_failure_carries_its_details() {
     let error = LocalExecutor::new().execute::<TrainAction>(json!({ "dataset": 0 })).expect_err("no dataset");
     assert_eq!(error.kind(), ErrorKind::Execution);
     assert_eq!(error.details_json()["dataset"], 0);
+}
+
+#[test]
+fn training_begins_with_the_checkpoint_a_test_gives() {
+    let checkpoint = |category: &str| Checkpoint {
+        category: Some(category.to_owned()),
+        path: "/models/pretrained".into(),
+        name: Some("yolov8n".to_owned()),
+        ..Checkpoint::default()
+    };
+    let told = |executor: LocalExecutor| {
+        let run = executor.execute::<TrainAction>(json!({ "dataset": 123, "epochs": 2 })).expect("trains");
+        run.messages()[0].1.to_owned()
+    };
+    let executor = LocalExecutor::new;
+    assert_eq!(told(executor()), "Starting training...");
+    assert_eq!(told(executor().checkpoint(checkpoint("base"))), "Loaded pretrained model: yolov8n");
+    assert_eq!(told(executor().checkpoint(checkpoint("own"))), "Loaded fine-tuned model: yolov8n");
+}
+
+#[test]
+fn a_dataset_is_looked_up_with_the_client_a_test_gives() {
+    let params = json!({ "dataset": 123 });
+    let alone =
+        LocalExecutor::new().job_id("job-7").execute::<check_dataset>(&params).expect_err("no client");
+    assert_eq!((alone.kind(), &alone.details_json()["job_id"]), (ErrorKind::Execution, &json!("job-7")));
+    let with = |answer: fn() -> Result<Value>| {
+        let client = move |operation: &str, _body: &Value| {
+            assert_eq!(operation, "dataset.get");
+            answer()
+        };
+        LocalExecutor::new().client(client).execute::<check_dataset>(&params)
+    };
+    let found = with(|| Ok(json!({ "name": "boats" }))).expect("it is there");
+    assert_eq!(found["name"], "boats");
+    let invalid = with(|| Err(ValidationError::new("no such split"))).expect_err("it is invalid");
+    assert_eq!(invalid.kind(), ErrorKind::Validation);
+    let gone =
+        with(|| Err(ExecutionError::new("the connection was closed"))).expect_err("it is out of reach");
+    assert_eq!(gone.to_string(), "Training failed: the connection was closed");
+    assert_eq!(gone.details_json()["dataset"], 123);
 }
