@@ -8,6 +8,7 @@ use synapse_sdk::errors::{ErrorKind, Result};
 
 use crate::check::{Needs, PluginFile, Reason};
 use crate::config::{self, PluginConfig, Problem};
+use crate::stamp::Stamp;
 
 /// What a plugin's file says of itself.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Inspected {
     pub panic_unwinds: bool,
     /// What it needs of the system.
     pub needs: Needs,
+    /// The bytes of its stamp, when it has one.
+    stamp: Option<Vec<u8>>,
 }
 
 impl Inspected {
@@ -41,6 +44,16 @@ impl Inspected {
         }
         Err(Reason::PanicAborts.error(path))
     }
+
+    /// What is stamped into the file; `None` when nothing is.
+    ///
+    /// # Errors
+    /// [`IncompatiblePlugin`](ErrorKind::IncompatiblePlugin) for a stamp that
+    /// cannot be read.
+    pub fn stamp(&self, path: &Path) -> Result<Option<Stamp>> {
+        let stamp = self.stamp.as_deref().map(Stamp::parse).transpose();
+        stamp.map_err(|why| Reason::BadStamp(why).error(path))
+    }
 }
 
 /// Reads a plugin's file. Runs nothing of it.
@@ -51,7 +64,14 @@ impl Inspected {
 /// to do, when this host cannot load it;
 /// [`Validation`](ErrorKind::Validation) when its config is wrong.
 pub fn inspect(path: &Path) -> Result<Inspected> {
-    let file = PluginFile::read(path)?;
+    inspected(PluginFile::read(path)?, path)
+}
+
+/// As [`inspect`], of a file that was read; `path` is for messages.
+///
+/// # Errors
+/// As there.
+pub fn inspected(file: PluginFile, path: &Path) -> Result<Inspected> {
     if let Some(reason) = file.reasons.first() {
         return Err(reason.error(path));
     }
@@ -66,6 +86,7 @@ pub fn inspect(path: &Path) -> Result<Inspected> {
         config_warnings: loaded.warnings,
         panic_unwinds: identity.panic_unwinds,
         needs: file.needs.unwrap_or_default(),
+        stamp: file.stamp,
     })
 }
 

@@ -5,23 +5,27 @@
 //! over both.
 
 pub mod author;
+pub mod bundle;
 pub mod changelog;
 pub mod check;
 pub mod cli;
 pub mod config;
 pub mod differences;
+mod files;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod home;
 pub mod image;
 pub mod inspect;
 pub mod map;
+pub mod package;
 pub mod plugin;
 pub mod plugin_ref;
 pub mod record;
 pub mod run;
 pub mod sdk_dependency;
 pub mod sdk_source;
+pub mod stamp;
 mod stdout;
 mod store;
 pub mod sync;

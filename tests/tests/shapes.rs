@@ -84,6 +84,16 @@ fn this_machine_and_this_command() {
 }
 
 #[test]
+fn what_was_built() {
+    let synapse = Synapse::new();
+    let build = |words: &str| {
+        synapse.call("plugin build --json --path").arg(workspace().join("examples/greet")).words(words)
+    };
+    fits(&build("").run().code(0).document(), "build");
+    fits(&build("--release").run().code(0).document(), "build");
+}
+
+#[test]
 fn keys() {
     let synapse = Synapse::new();
     fits(&synapse.call("key list --json").run().code(0).document(), "key-list");

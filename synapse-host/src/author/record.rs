@@ -4,17 +4,16 @@
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use super::cargo::Build;
 use super::environment;
 use super::inputs;
+use crate::files::put_whole;
 
 /// Raised when what a record says, or what goes into it, changes.
 const FORMAT: u32 = 1;
@@ -129,21 +128,6 @@ pub(super) fn keep(home: &Path, key: &Key, build: &Build) {
         variables: inputs.variables,
     };
     if let Ok(json) = serde_json::to_vec(&record) {
-        let _ = replace(&key.file(home), &json);
+        let _ = put_whole(&key.file(home), |file| file.write_all(&json));
     }
-}
-
-/// Puts the file in place whole: readers see the old one or the new one.
-fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let temporary = file.with_extension(format!("{}-{count}.tmp", process::id()));
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let replaced = fs::write(&temporary, content).and_then(|()| fs::rename(&temporary, file));
-    if replaced.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    replaced
 }

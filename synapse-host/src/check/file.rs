@@ -15,6 +15,7 @@ use synapse_sdk::{ErrorKind, PluginError};
 
 use super::needs::Needs;
 use super::reason::Reason;
+use crate::stamp;
 
 pub(super) type Elf<'data, R> = ElfFile64<'data, Endianness, R>;
 
@@ -27,6 +28,8 @@ pub struct PluginFile {
     pub identity: Option<Identity<'static>>,
     /// What it needs of the system, when that can be read.
     pub needs: Option<Needs>,
+    /// The bytes of its [stamp](crate::stamp), when it has one.
+    pub stamp: Option<Vec<u8>>,
 }
 
 impl PluginFile {
@@ -68,6 +71,7 @@ impl PluginFile {
         }
         self.reasons.extend(machine(elf.architecture()));
         self.needs = Some(Needs::of(&elf).map_err(|error| Reason::Damaged(error.to_string()))?);
+        self.stamp = stamp(&elf)?;
         let section = elf.section_by_name(IDENTITY_SECTION).ok_or(Reason::NoIdentity)?;
         let bytes = section.data().map_err(|error| Reason::Damaged(error.to_string()))?;
         let identity = Identity::parse(bytes).map_err(Reason::Identity)?;
@@ -76,6 +80,15 @@ impl PluginFile {
         self.identity = Some(Identity { config, ..identity });
         Ok(())
     }
+}
+
+fn stamp<'data, R: ReadRef<'data>>(elf: &Elf<'data, R>) -> Result<Option<Vec<u8>>, Reason> {
+    let Some(section) = elf.section_by_name(stamp::SECTION) else { return Ok(None) };
+    if section.size() > stamp::MOST_BYTES {
+        return Err(Reason::BadStamp("it is too large".to_owned()));
+    }
+    let bytes = section.data().map_err(|error| Reason::Damaged(error.to_string()))?;
+    Ok(Some(bytes.to_vec()))
 }
 
 /// Opens a plugin's file for reading.

@@ -89,6 +89,17 @@ pub enum Reason {
         /// In what.
         differs: String,
     },
+    /// Its stamp cannot be read.
+    BadStamp(String),
+    /// It is no bundle, or a damaged one.
+    BadBundle(String),
+    /// A bundle without a library for this machine.
+    NoTarget {
+        /// The target triple of this machine.
+        here: String,
+        /// Those that it has libraries for.
+        has: Vec<String>,
+    },
     /// Every load requires a key that is known here, and none speaks for it.
     Untrusted(Verdict),
     /// Two of its actions have one name.
@@ -122,7 +133,9 @@ impl Reason {
             Self::Processor { .. } => "processor",
             Self::PanicAborts => "panic",
             Self::Checksum { .. } => "checksum",
-            Self::Manifest { .. } => "manifest",
+            Self::Manifest { .. } | Self::BadStamp(_) => "manifest",
+            Self::BadBundle(_) => "bundle",
+            Self::NoTarget { .. } => "target",
             Self::Untrusted(_) => "trust",
             Self::TwoActions { .. } => "action",
             Self::TwoDataTypes { .. } => "data_type",
@@ -167,7 +180,13 @@ impl Reason {
             Self::PanicAborts => "run it isolated, or remove `panic = \"abort\"` from the profile in \
                                   Cargo.toml and build again"
                 .to_owned(),
-            Self::Manifest { .. } => "make the manifest anew with `synapse plugin build`".to_owned(),
+            Self::Manifest { .. } | Self::BadStamp(_) => {
+                "make the manifest anew with `synapse plugin build --release`".to_owned()
+            }
+            Self::BadBundle(_) => {
+                "get the bundle again; `synapse plugin build --release` makes one in `dist`".to_owned()
+            }
+            Self::NoTarget { .. } => "build the plugin on a machine of this kind".to_owned(),
             Self::Untrusted(Verdict::UnknownKey { .. }) => {
                 "trust the key, if you know whose it is: `synapse key trust FILE.pub`".to_owned()
             }
@@ -192,6 +211,7 @@ impl Reason {
             Self::MissingLibrary { name, .. } => (json!(name), Value::Null),
             Self::Processor { missing } => (json!(missing), Value::Null),
             Self::Checksum { expected, found } => (json!(found), json!(expected)),
+            Self::NoTarget { here, has } => (json!(has), json!(here)),
             Self::TwoActions { name, .. } => (json!(name), Value::Null),
             Self::TwoDataTypes { id } => (json!(id), Value::Null),
             _ => (Value::Null, Value::Null),
@@ -201,6 +221,7 @@ impl Reason {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Checksum { .. } => ErrorKind::ChecksumMismatch,
+            Self::BadBundle(_) => ErrorKind::Archive,
             _ => ErrorKind::IncompatiblePlugin,
         }
     }
@@ -275,6 +296,11 @@ impl fmt::Display for Reason {
                 write!(f, "its SHA-256 is {found} and should be {expected}")
             }
             Self::Manifest { differs } => write!(f, "its manifest is not of this code: {differs}"),
+            Self::BadStamp(why) => write!(f, "its stamped manifest cannot be read: {why}"),
+            Self::BadBundle(why) => write!(f, "as a bundle it is damaged: {why}"),
+            Self::NoTarget { here, has } => {
+                write!(f, "it has no library for this machine, {here}, but for {}", has.join(", "))
+            }
             Self::Untrusted(verdict) => {
                 write!(f, "every load here requires a key that is known, and it is {verdict}")
             }

@@ -1,5 +1,7 @@
 //! `synapse plugin build`.
 
+use std::path::Path;
+
 use clap::Args;
 use serde_json::{Value, json};
 use synapse_sdk::errors::Result;
@@ -7,17 +9,21 @@ use synapse_sdk::manifest::{ActionSpec, Manifest};
 use synapse_sdk::schema::{Schema, pattern, with_defaults};
 
 use super::Common;
-use super::key;
-use super::output::{Output, table};
+use super::key::Signer;
+use super::output::{Output, size, table};
 use super::target::{TargetArgs, with_resolver};
+use crate::author::Profile;
+use crate::check;
 use crate::inspect::inspect;
+use crate::package::{Packed, PackedFile, pack};
 use crate::run::milliseconds;
 use crate::worker_program::ask_for_manifest;
 
 /// Build a plugin's folder and check what came out.
 ///
 /// The library is read, then loaded and asked for its actions in a process of
-/// its own.
+/// its own. With --release, what is handed on goes to the folder's `dist`: the
+/// library with its schemas stamped into it, and a bundle.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct BuildArgs {
@@ -34,7 +40,7 @@ pub(crate) struct BuildArgs {
 const EXAMPLES: &str = "\
 Examples:
   synapse plugin build                               in a plugin's folder
-  synapse plugin build examples/greet --release
+  synapse plugin build examples/greet --release      makes examples/greet/dist/greet-0.1.0.synapse
   synapse plugin build examples/greet --release --sign ada
   synapse plugin build --path examples/greet --json";
 
@@ -45,13 +51,18 @@ impl BuildArgs {
         let built =
             with_resolver(self.target.profile(), common, output, |resolver| resolver.build(&folder, config))?;
         let inspected = inspect(&built.library)?;
+        let mut signer = self.sign.as_deref().map(Signer::new).transpose()?;
+        let mut sign = |file: &Path, output: &mut Output| -> Result<()> {
+            let Some(signer) = &mut signer else { return Ok(()) };
+            output.note(&format!("signed: {}", signer.sign(file)?.display()));
+            Ok(())
+        };
         // Before its code runs: where every load requires a key, this one is it.
-        if let Some(key) = &self.sign {
-            for signature in key::sign(key, &[&built.library])? {
-                output.note(&format!("signed: {}", signature.display()));
-            }
-        }
+        sign(&built.library, output)?;
         let manifest = ask_for_manifest(&built.library)?;
+        if let Some(error) = check::error(&built.library, &check::described(&manifest)) {
+            return Err(error);
+        }
         for problem in &inspected.config_warnings {
             output.note(&format!("config.yaml:{}: {problem}", problem.line));
         }
@@ -60,6 +71,13 @@ impl BuildArgs {
         }
         for warning in manifest.actions.iter().flat_map(wrong_defaults) {
             output.note(&warning);
+        }
+        let packed = match self.target.profile() {
+            Profile::Release => Some(pack(&folder, &built.library, &inspected, &manifest)?),
+            _ => None,
+        };
+        for file in packed.iter().flat_map(|packed| [&packed.library, &packed.bundle]) {
+            sign(&file.path, output)?;
         }
         let actions: Vec<Value> = manifest
             .actions
@@ -74,6 +92,7 @@ impl BuildArgs {
             "actions": actions,
             "fresh": built.fresh,
             "ms": milliseconds(built.elapsed),
+            "dist": packed.as_ref().map(dist),
         });
         output.document(&document, |columns| {
             let rows: Vec<Vec<String>> = manifest
@@ -90,9 +109,32 @@ impl BuildArgs {
                 inspected.config.version,
                 built.library.display()
             );
-            format!("{head}\n\n{}", table(&["ACTION", "DESCRIPTION"], &rows, columns))
+            let made = packed.as_ref().map(made).unwrap_or_default();
+            format!("{head}\n{made}\n{}", table(&["ACTION", "DESCRIPTION"], &rows, columns))
         })
     }
+}
+
+/// What was made to be handed on, for programs.
+fn dist(packed: &Packed) -> Value {
+    let file = |file: &PackedFile| json!({ "path": file.path, "sha256": file.sha256, "bytes": file.bytes });
+    json!({
+        "library": file(&packed.library),
+        "bundle": file(&packed.bundle),
+        "image_sha256": packed.image_sha256,
+    })
+}
+
+/// The same for people.
+fn made(packed: &Packed) -> String {
+    let Packed { library, bundle, .. } = packed;
+    format!(
+        "{} · {}\n{}\nsha256 {}\n",
+        bundle.path.display(),
+        size(bundle.bytes),
+        library.path.display(),
+        bundle.sha256
+    )
 }
 
 /// What differs between the actions a plugin lists and those it registers.

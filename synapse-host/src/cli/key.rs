@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -201,14 +201,30 @@ pub(crate) fn keyring() -> Result<Keyring> {
     Ok(Keyring::at(&home))
 }
 
-/// Signs files with the key of that name, asking for its password once, and
-/// returns where the signatures lie.
-pub(crate) fn sign(name: &str, files: &[&Path]) -> Result<Vec<std::path::PathBuf>> {
-    let keys = keyring()?;
-    let protected = keys.is_protected(name)?;
-    let text = if protected { Some(password(&format!("Password of {name}: "))?) } else { None };
-    let password = || text.clone().map_or(Password::None, Password::Text);
-    files.iter().map(|file| keys.sign(name, password(), file)).collect()
+/// Signs files with one key, whose password is asked for once.
+pub(crate) struct Signer {
+    keys: Keyring,
+    name: String,
+    password: Option<String>,
+}
+
+impl Signer {
+    /// The key of that name.
+    ///
+    /// # Errors
+    /// There is none, or nobody can be asked for its password.
+    pub(crate) fn new(name: &str) -> Result<Self> {
+        let keys = keyring()?;
+        let protected = keys.is_protected(name)?;
+        let password = if protected { Some(password(&format!("Password of {name}: "))?) } else { None };
+        Ok(Self { keys, name: name.to_owned(), password })
+    }
+
+    /// Signs a file, and returns where the signature lies.
+    pub(crate) fn sign(&mut self, file: &Path) -> Result<PathBuf> {
+        let password = self.password.clone().map_or(Password::None, Password::Text);
+        self.keys.sign(&self.name, password, file)
+    }
 }
 
 fn password(prompt: &str) -> Result<String> {

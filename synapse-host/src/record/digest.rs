@@ -6,18 +6,19 @@
 
 use std::fs::{self, File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::files::put_whole;
 use crate::home::Home;
 
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
+pub(crate) struct FileState {
     device: u64,
     inode: u64,
     size: u64,
@@ -25,8 +26,8 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-impl Stamp {
-    fn of(facts: &Metadata) -> Self {
+impl FileState {
+    pub(crate) fn of(facts: &Metadata) -> Self {
         Self {
             device: facts.dev(),
             inode: facts.ino(),
@@ -39,7 +40,7 @@ impl Stamp {
 
 #[derive(Serialize, Deserialize)]
 struct Remembered {
-    stamp: Stamp,
+    state: FileState,
     sha256: String,
 }
 
@@ -50,15 +51,15 @@ struct Remembered {
 /// Those of reading the file. A home that cannot be written to is none.
 pub fn sha256_of(home: &Home, library: &Path) -> io::Result<String> {
     let file = File::open(library)?;
-    let stamp = Stamp::of(&file.metadata()?);
+    let state = FileState::of(&file.metadata()?);
     let place = place(home, library);
-    if let Some(sha256) = recall(&place, stamp) {
+    if let Some(sha256) = recall(&place, state) {
         return Ok(sha256);
     }
-    let sha256 = hash(&file)?;
-    if Stamp::of(&file.metadata()?) == stamp {
+    let sha256 = sha256_of_reader(&file)?;
+    if FileState::of(&file.metadata()?) == state {
         // Without it the next run hashes the file again.
-        let _ = remember(&place, &Remembered { stamp, sha256: sha256.clone() });
+        let _ = remember(&place, &Remembered { state, sha256: sha256.clone() });
     }
     Ok(sha256)
 }
@@ -69,34 +70,42 @@ fn place(home: &Home, library: &Path) -> PathBuf {
     home.digests().join(format!("{:02x}.json", hasher.finish() & 0xff))
 }
 
-fn recall(place: &Path, stamp: Stamp) -> Option<String> {
+fn recall(place: &Path, state: FileState) -> Option<String> {
     let known: Remembered = serde_json::from_slice(&fs::read(place).ok()?).ok()?;
-    (known.stamp == stamp).then_some(known.sha256)
+    (known.state == state).then_some(known.sha256)
 }
 
-/// Puts the file in place whole: other processes see the old one or the new one.
 fn remember(place: &Path, known: &Remembered) -> io::Result<()> {
-    let temporary = place.with_extension(format!("{}.tmp", std::process::id()));
-    if let Some(folder) = place.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let written = fs::write(&temporary, serde_json::to_vec(known)?);
-    let placed = written.and_then(|()| fs::rename(&temporary, place));
-    placed.inspect_err(|_| drop(fs::remove_file(&temporary)))
+    let json = serde_json::to_vec(known)?;
+    put_whole(place, |file| file.write_all(&json))
 }
 
-fn hash(mut file: &File) -> io::Result<String> {
+/// The SHA-256 of all that is read, 64 hex digits.
+///
+/// # Errors
+/// Those of reading.
+pub fn sha256_of_reader(mut reader: impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 << 10];
     loop {
-        match file.read(&mut buffer) {
+        match reader.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => hash.update(&buffer[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
+}
+
+/// Bytes as hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        for half in [byte >> 4, byte & 0xf] {
+            text.extend(char::from_digit(half.into(), 16));
+        }
+        text
+    })
 }
 
 #[cfg(test)]

@@ -47,7 +47,8 @@ use synapse_sdk::errors::ErrorKind;
 use synapse_sdk::words::words;
 use synapse_sdk::{Env, PluginError};
 
-pub use digest::sha256_of;
+pub(crate) use digest::hex;
+pub use digest::{sha256_of, sha256_of_reader};
 pub use follow::{Follower, Seen, follow};
 pub use full::{FullRun, Gap, load};
 pub use prune::{keep_from_env, prune};

@@ -18,6 +18,17 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
+/// A number of bytes, to be read: `812 bytes`, `1.2 MB`; multiples of 1,000.
+pub(crate) fn size(bytes: u64) -> String {
+    let amount = bytes as f64;
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{:.1} KB", amount / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", amount / 1e6),
+        _ => format!("{:.1} GB", amount / 1e9),
+    }
+}
+
 /// A time in seconds in few columns: from a minute on `3:20` or `2:05:30`.
 pub(super) fn countdown(seconds: f64) -> String {
     let whole = seconds.round() as u64;

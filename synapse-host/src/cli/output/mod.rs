@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use synapse_sdk::errors::{ErrorKind, PluginError, Result};
 use synapse_sdk::events::{Event, EventBody, Level};
 
-pub(crate) use figures::duration;
+pub(crate) use figures::{duration, size};
 use live::Live;
 use look::{DIM, GOOD, Look};
 use plain::Plain;
