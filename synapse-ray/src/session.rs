@@ -55,7 +55,7 @@ impl Default for SessionOptions {
 /// let client = Client::connect(&Address::resolve("auto")?).await?;
 /// let session = client.session(SessionOptions::default()).await?;
 /// let source = "class Adder:\n    def add(self, a, b):\n        return a + b\n";
-/// let adder = session.create_actor(source, "Adder", &ActorOptions::new().num_cpus(0.5)).await?;
+/// let adder = session.create_actor(source, "Adder", &[], &ActorOptions::new().num_cpus(0.5)).await?;
 /// let sum = adder.call("add", &[Value::from(40), Value::from(2)]).await?;
 /// let sum = session.get(&sum, None).await?;
 /// assert_eq!(sum.pickle()?.root(), &synapse_ray::pickle::Node::Int(42));
@@ -171,19 +171,25 @@ impl Session {
         }
     }
 
-    /// Makes an actor of a class that `source` defines. Names of the source are
+    /// Makes an actor of a class that `source` defines, with `arguments`. Names of the source are
     /// looked up on the worker only when its methods run.
     ///
     /// The actor's process may still be starting when this returns.
     ///
     /// # Errors
     /// An exception in the cluster, such as one the source raises.
-    pub async fn create_actor(&self, source: &str, class: &str, options: &ActorOptions) -> Result<Actor> {
+    pub async fn create_actor(
+        &self,
+        source: &str,
+        class: &str,
+        arguments: &[Value],
+        options: &ActorOptions,
+    ) -> Result<Actor> {
         let class = self.put_pickle(class_from_source(source, class)).await?;
         let task = ClientTask {
             payload_id: class.id.clone(),
             options: Some(TaskOptions { pickled_options: dumps(&options.to_value()).into() }),
-            ..self.shared.task(TaskType::Actor, &[])
+            ..self.shared.task(TaskType::Actor, arguments)
         };
         let id = self.shared.schedule(task).await?;
         Ok(Actor::new(id, Arc::clone(&self.shared)))

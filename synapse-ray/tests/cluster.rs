@@ -83,7 +83,7 @@ async fn an_actor_takes_and_gives_bytes_and_its_faults_are_told_apart() {
     assert!(session.available_resources().await.unwrap().contains_key("memory"));
     assert!(session.nodes().await.unwrap()[0]["Alive"].as_bool().unwrap());
 
-    let actor = session.create_actor(SOURCE, "Test", &small().max_concurrency(2)).await.unwrap();
+    let actor = session.create_actor(SOURCE, "Test", &[], &small().max_concurrency(2)).await.unwrap();
     for size in [0, 1, 255, 256, 100_000, 70 << 20] {
         let data: Vec<u8> = (0..size).map(|at: u32| (at % 251) as u8).collect();
         assert!(echo(&session, &actor, data.clone()).await == data, "{size}");
@@ -124,8 +124,8 @@ async fn a_name_stands_for_one_actor_whoever_asks_first() {
     assert!(matches!(error, Error::NoSuchActor { .. }), "{error}");
     let options = small().name(&name).detached(true).get_if_exists(true);
     let (first, second) = tokio::join!(
-        one.create_actor(SOURCE, "Test", &options),
-        other.create_actor(SOURCE, "Test", &options)
+        one.create_actor(SOURCE, "Test", &[], &options),
+        other.create_actor(SOURCE, "Test", &[], &options)
     );
     let (first, second) = (first.unwrap(), second.unwrap());
     assert_eq!(first.id(), second.id());
@@ -158,7 +158,7 @@ async fn a_package_is_uploaded_once_and_unpacked_with_its_modes() {
 
     let session = session().await;
     let options = small().runtime_env(&serde_json::json!({ "working_dir": uri }));
-    let actor = session.create_actor(SOURCE, "Test", &options).await.unwrap();
+    let actor = session.create_actor(SOURCE, "Test", &[], &options).await.unwrap();
     for (name, content) in [("run", "contentx"), ("read", "content-")] {
         let read = actor.call("read", &[Value::from(name)]).await.unwrap();
         let read = session.get(&read, None).await.unwrap().into_bytes().unwrap();
@@ -171,7 +171,7 @@ async fn a_package_is_uploaded_once_and_unpacked_with_its_modes() {
 async fn what_an_actor_prints_is_heard() {
     let session = session().await;
     let mut logs = session.logs().await.unwrap();
-    let actor = session.create_actor(SOURCE, "Test", &small()).await.unwrap();
+    let actor = session.create_actor(SOURCE, "Test", &[], &small()).await.unwrap();
     let said = actor.call("say", &[Value::from("a line of the actor")]).await.unwrap();
     session.get(&said, None).await.unwrap();
     let heard = async {
@@ -230,7 +230,7 @@ async fn a_session_outlives_its_connection_and_nothing_is_done_twice() {
     let client = Client::connect(&proxy).await.unwrap();
     let session = client.session(SessionOptions::default()).await.unwrap();
     let counting = "class Count:\n    n = 0\n    def up(self):\n        import time\n        time.sleep(0.01)\n        self.n += 1\n        return self.n\n";
-    let actor = session.create_actor(counting, "Count", &small()).await.unwrap();
+    let actor = session.create_actor(counting, "Count", &[], &small()).await.unwrap();
     let first = actor.call("up", &[]).await.unwrap();
     session.get(&first, None).await.unwrap();
     let mut numbers = HashSet::new();

@@ -3,16 +3,20 @@
 //! `synapse-worker describe LIBRARY` prints the plugin's manifest as JSON, or
 //! its error as JSON with the exit code of its kind. `synapse-worker serve
 //! --descriptor N` runs actions for a host that speaks the worker protocol on
-//! that descriptor.
+//! that descriptor. `synapse-worker agent` runs them for hosts elsewhere, on a
+//! machine of a cluster.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
+use synapse_host::run::{AgentOptions, serve_agent};
 use synapse_host::worker::{self, ServeOptions};
 
 const USAGE: &str = "usage: synapse-worker describe LIBRARY\n       \
-                     synapse-worker serve --descriptor N [--parent PROCESS]";
+                     synapse-worker serve --descriptor N [--parent PROCESS]\n       \
+                     synapse-worker agent --library FILE --listen ADDRESS [--idle SECONDS]";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -20,6 +24,10 @@ fn main() -> ExitCode {
         [command, library] if command == "describe" => worker::describe(Path::new(library)),
         [command, options @ ..] if command == "serve" => match serve_options(options) {
             Some(options) => worker::serve(options),
+            None => usage(),
+        },
+        [command, options @ ..] if command == "agent" => match agent_options(options) {
+            Some(options) => serve_agent(&options),
             None => usage(),
         },
         [option] if option == "--version" || option == "-V" => {
@@ -46,6 +54,20 @@ fn serve_options(arguments: &[OsString]) -> Option<ServeOptions> {
         }
     }
     (options.descriptor >= 0).then_some(options)
+}
+
+fn agent_options(arguments: &[OsString]) -> Option<AgentOptions> {
+    let (mut library, mut listen, mut idle) = (None, None, Duration::from_secs(300));
+    for pair in arguments.chunks(2) {
+        let [name, value] = pair else { return None };
+        match name.to_str()? {
+            "--library" => library = Some(PathBuf::from(value)),
+            "--listen" => listen = Some(value.to_str()?.parse().ok()?),
+            "--idle" => idle = Duration::try_from_secs_f64(value.to_str()?.parse().ok()?).ok()?,
+            _ => return None,
+        }
+    }
+    Some(AgentOptions { library: library?, listen: listen?, idle })
 }
 
 fn usage() -> ExitCode {

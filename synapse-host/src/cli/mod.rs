@@ -19,6 +19,7 @@ mod man;
 mod map;
 mod output;
 mod params;
+mod ray;
 mod records;
 mod run_action;
 mod schema;

@@ -17,6 +17,7 @@ use synapse_sdk::{Env, ErrorKind, PluginError};
 use super::completions::targets_and_actions;
 use super::output::Output;
 use super::params::ParamsArgs;
+use super::ray::RayArgs;
 use super::target::{TargetArgs, target_and_action, with_resolver};
 use super::watch::Watch;
 use super::{Common, crash};
@@ -91,9 +92,8 @@ pub(crate) struct RunArgs {
     store: Option<PathBuf>,
     #[command(flatten)]
     resources: ResourceArgs,
-    /// The cluster, for modes that run on one
-    #[arg(long, value_name = "ADDRESS", default_value = "auto", env = "RAY_ADDRESS")]
-    ray_address: String,
+    #[command(flatten)]
+    ray: RayArgs,
     /// Check the params and show them with their defaults, but run nothing
     #[arg(long)]
     dry_run: bool,
@@ -117,6 +117,7 @@ Examples:
   synapse plugin run train -p classifier --timeout 10m --params-file params.json
   synapse plugin run train --path examples/classifier --dry-run -P epochs=5
   synapse plugin run train --isolated --memory 4GB --cpus 2  in a worker process
+  synapse plugin run greet -P name=Ada --mode task --ray-address ray://head:10001
   synapse plugin run greet -P name=Ada --watch               again on every save; Ctrl-C ends";
 
 impl RunArgs {
@@ -141,7 +142,8 @@ impl RunArgs {
             .resources(self.resources.resources())
             .profile(self.target.profile())
             .strict_result(self.strict_result)
-            .record(!self.no_record);
+            .record(!self.no_record)
+            .ray(self.ray.options());
         if let Some(timeout) = self.timeout {
             request = request.timeout(timeout);
         }

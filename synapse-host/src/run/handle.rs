@@ -17,6 +17,7 @@ use super::flight;
 use super::isolated::{IsolatedRun, Stopper};
 use super::local::{LocalRun, count_lost_thread};
 use super::outcome::{Outcome, milliseconds};
+use super::ray::{self, RayRun};
 use super::request::{Mode, RunRequest};
 use super::stream::Stream;
 use crate::home::Home;
@@ -78,7 +79,12 @@ pub fn execute(plugin: &Plugin, request: &RunRequest) -> Result<Outcome> {
 /// [`Usage`](ErrorKind::Usage) when the params are not JSON,
 /// [`Validation`](ErrorKind::Validation) with every violation.
 pub fn validate(plugin: &Plugin, request: &RunRequest) -> Result<()> {
-    Prepared::new(plugin, request, state_dir(request, None), None, Arc::default())?.validate()
+    // What runs elsewhere is checked in a worker here: the same code decides.
+    let here = match request.mode {
+        Mode::Task => request.clone().mode(Mode::Isolated).resources(super::Resources::default()),
+        _ => request.clone(),
+    };
+    Prepared::new(plugin, &here, state_dir(&here, None), None, Arc::default())?.validate()
 }
 
 /// The record that was asked for, or why there is none.
@@ -126,6 +132,7 @@ fn resolve(request: &RunRequest) -> Result<Plugin> {
 enum Prepared {
     Local(LocalRun),
     Isolated(IsolatedRun),
+    Ray(Box<RayRun>),
 }
 
 impl Prepared {
@@ -141,6 +148,7 @@ impl Prepared {
             Mode::Isolated => {
                 Self::Isolated(IsolatedRun::prepare(plugin, request, state_dir, record, stream)?)
             }
+            Mode::Task => Self::Ray(Box::new(RayRun::prepare(plugin, request, state_dir, stream)?)),
             _ => Self::Local(LocalRun::prepare(plugin, request, state_dir, stream)?),
         })
     }
@@ -149,6 +157,7 @@ impl Prepared {
         match self {
             Self::Local(run) => run.execute(),
             Self::Isolated(run) => run.execute(),
+            Self::Ray(run) => run.execute(),
         }
     }
 
@@ -156,6 +165,8 @@ impl Prepared {
         match self {
             Self::Local(run) => run.validate(),
             Self::Isolated(run) => run.validate(),
+            // Params are checked here: see `validate`.
+            Self::Ray(_) => Ok(()),
         }
     }
 
@@ -163,6 +174,7 @@ impl Prepared {
         match self {
             Self::Local(run) => Reins::Flag(Arc::clone(&run.cancelled)),
             Self::Isolated(run) => Reins::Worker(run.stopper()),
+            Self::Ray(run) => Reins::Ray(run.stopper()),
         }
     }
 }
@@ -174,6 +186,8 @@ enum Reins {
     Flag(Arc<AtomicU32>),
     /// The worker is told, and can be ended.
     Worker(Arc<Stopper>),
+    /// The worker on the cluster is told, and can be ended.
+    Ray(Arc<ray::Stopper>),
 }
 
 /// Tells a run to stop. May be kept and used on any thread.
@@ -190,6 +204,7 @@ impl Cancel {
         match &self.reins {
             Reins::Flag(flag) => flag.store(1, Ordering::Relaxed),
             Reins::Worker(stopper) => stopper.cancel(),
+            Reins::Ray(stopper) => stopper.cancel(),
         }
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
     }
@@ -432,6 +447,10 @@ impl Run {
     fn give_up(&mut self, at_once: bool) {
         match &self.cancel.reins {
             Reins::Worker(stopper) => {
+                self.killed = true;
+                stopper.kill(at_once);
+            }
+            Reins::Ray(stopper) => {
                 self.killed = true;
                 stopper.kill(at_once);
             }

@@ -20,14 +20,17 @@
 //! # Ok::<(), synapse_sdk::PluginError>(())
 //! ```
 
+pub(crate) mod agent;
 mod flight;
 mod handle;
 mod isolated;
 mod local;
 mod outcome;
+mod ray;
 mod request;
 mod stream;
 
+pub use agent::{AgentOptions, serve_agent};
 pub use flight::Flight;
 pub use handle::{Cancel, Ended, Run, execute, run_plugin, run_plugin_blocking, validate};
 pub(crate) use isolated::{ENDED, Next, Queue, QueueListener, QueueReins, QueueSetup};
@@ -35,4 +38,5 @@ pub use local::lost_threads;
 pub(crate) use local::{InFlight, count_lost_thread};
 pub(crate) use outcome::milliseconds;
 pub use outcome::{Metrics, Outcome};
+pub use ray::{RayOptions, RayPath};
 pub use request::{Mode, Resources, RunRequest};

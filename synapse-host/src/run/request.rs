@@ -10,6 +10,7 @@ use synapse_sdk::services::Checkpoint;
 use synapse_sdk::words::words;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
+use super::ray::RayOptions;
 use crate::author::Profile;
 use crate::plugin_ref::PluginRef;
 
@@ -38,9 +39,10 @@ impl Mode {
     /// [`Usage`](ErrorKind::Usage), naming the mode and what to do instead.
     pub fn check_available(self) -> Result<()> {
         let hint = match self {
-            Self::Local | Self::Isolated => return Ok(()),
+            Self::Local | Self::Isolated | Self::Task => return Ok(()),
             Self::Serve => "an endpoint is deployed, not run; to call the action once use `--mode local`",
-            Self::Task | Self::Job | Self::Remote => "use `--mode local`",
+            Self::Job => "use `--mode task`, which waits for the result",
+            Self::Remote => "use `--mode local`",
         };
         let message = match self {
             Self::Serve => "mode `serve` cannot be used to run an action".to_owned(),
@@ -102,6 +104,12 @@ pub struct RunRequest {
     pub(crate) profile: Profile,
     #[serde(default)]
     pub(crate) strict_result: bool,
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub(crate) ray: RayOptions,
+}
+
+fn is_usual(ray: &RayOptions) -> bool {
+    *ray == RayOptions::default()
 }
 
 fn no_params() -> Arc<str> {
@@ -140,6 +148,7 @@ impl RunRequest {
             config: None,
             profile: Profile::Dev,
             strict_result: false,
+            ray: RayOptions::default(),
         }
     }
 
@@ -259,6 +268,13 @@ impl RunRequest {
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
+        self
+    }
+
+    /// The cluster, for mode `task`.
+    #[must_use]
+    pub fn ray(mut self, options: RayOptions) -> Self {
+        self.ray = options;
         self
     }
 

@@ -7,7 +7,7 @@
 //! entries and metrics are never dropped. Without a listener only metrics are
 //! kept.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use synapse_sdk::events::{Event, EventBody};
@@ -19,6 +19,7 @@ const CAPACITY: usize = 16 << 20;
 
 #[derive(Default)]
 pub(super) struct Stream {
+    sink: Option<Arc<dyn Sink>>,
     filling: Mutex<Filling>,
     filled: Condvar,
     emptied: Condvar,
@@ -36,7 +37,16 @@ struct Filling {
     on_room: Option<OnRoom>,
 }
 
-type OnRoom = Box<dyn FnOnce() + Send>;
+pub(super) type OnRoom = Box<dyn FnOnce() + Send>;
+
+/// Takes events at once, in place of the buffers.
+pub(super) trait Sink: Send + Sync {
+    /// True when whoever makes the events should wait.
+    fn take(&self, event: &Event<'_>) -> bool;
+
+    /// Calls `tell` once there is room again, or now if there is.
+    fn on_room(&self, tell: OnRoom);
+}
 
 impl Stream {
     /// A stream that somebody empties.
@@ -45,7 +55,16 @@ impl Stream {
         Self { filling: Mutex::new(filling), ..Self::default() }
     }
 
+    /// A stream that leads elsewhere.
+    pub(super) fn into_sink(sink: Arc<dyn Sink>) -> Self {
+        Self { sink: Some(sink), ..Self::default() }
+    }
+
     pub(super) fn push(&self, event: Event<'_>) {
+        if let Some(sink) = &self.sink {
+            sink.take(&event);
+            return;
+        }
         let mut filling = self.lock();
         filling.metrics.take(&event);
         if !filling.listened || filling.closed {
@@ -66,6 +85,9 @@ impl Stream {
     /// whoever makes the events should wait: [`on_room`](Self::on_room) tells
     /// until when.
     pub(super) fn push_without_waiting(&self, event: Event<'_>) -> bool {
+        if let Some(sink) = &self.sink {
+            return sink.take(&event);
+        }
         let mut filling = self.lock();
         filling.metrics.take(&event);
         if !filling.listened || filling.closed {
@@ -83,6 +105,9 @@ impl Stream {
 
     /// Calls `tell` once events were taken, or now if there is room.
     pub(super) fn on_room(&self, tell: OnRoom) {
+        if let Some(sink) = &self.sink {
+            return sink.on_room(tell);
+        }
         let mut filling = self.lock();
         if filling.bytes > CAPACITY && !filling.closed {
             filling.on_room = Some(tell);
@@ -189,8 +214,6 @@ fn size(event: &Event<'_>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use synapse_sdk::Level;
     use synapse_sdk::events::Progress;
 

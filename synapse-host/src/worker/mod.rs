@@ -8,6 +8,7 @@ mod describe;
 pub(crate) mod event_codec;
 pub(crate) mod frame;
 pub(crate) mod protocol;
+pub(crate) mod seal;
 mod serve;
 pub(crate) mod socket;
 

@@ -19,6 +19,8 @@ pub(crate) const LOST_DESCRIPTOR: i32 = 97;
 
 /// Flag of an invoke frame: the params were checked against their schema.
 pub(crate) const PARAMS_CHECKED: u16 = 1;
+/// Flag of a cancel frame to an agent: the action did not stop, so its worker is ended.
+pub(crate) const END_WORKER: u16 = 1;
 /// Flag of an invoke frame: a result that breaks its schema fails the call.
 pub(crate) const STRICT_RESULT: u16 = 2;
 /// Flag of an invoke frame: it runs after those that came before it with this

@@ -3,22 +3,59 @@
 //! A plugin may close descriptors at will. When another file is opened under
 //! the number of ours, `write` would write into it; `send` fails.
 
-#![expect(unsafe_code, reason = "recv, send, sendmsg and shutdown on a descriptor we own")]
+#![expect(unsafe_code, reason = "recv, send, sendmsg, setsockopt and shutdown on a descriptor we own")]
 
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use super::seal::Seal;
+
 /// One end of the connection between host and worker.
-pub(crate) struct Socket(OwnedFd);
+pub(crate) struct Socket {
+    descriptor: OwnedFd,
+    /// Of a connection that leads over a network.
+    seal: Option<Box<Seal>>,
+}
 
 impl Socket {
     pub(crate) fn new(descriptor: OwnedFd) -> Self {
-        Self(descriptor)
+        Self { descriptor, seal: None }
+    }
+
+    /// A socket on which all is encrypted from now on.
+    pub(crate) fn sealed(descriptor: OwnedFd, seal: Seal) -> Self {
+        Self { descriptor, seal: Some(Box::new(seal)) }
     }
 
     pub(crate) fn descriptor(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.descriptor.as_raw_fd()
+    }
+
+    /// A connection whose other end has been silent for half a minute, and does
+    /// not answer the system's own questions either, ends.
+    ///
+    /// # Errors
+    /// It is no connection over a network.
+    pub(crate) fn notice_silence(&self) -> io::Result<()> {
+        let settings = [
+            (libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1),
+            (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, 15),
+            (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, 5),
+            (libc::IPPROTO_TCP, libc::TCP_KEEPCNT, 3),
+            (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, 30_000),
+        ];
+        for (level, name, value) in settings {
+            let value: libc::c_int = value;
+            let size = size_of_val(&value) as libc::socklen_t;
+            // SAFETY: the value is read for its own size.
+            let set =
+                unsafe { libc::setsockopt(self.descriptor(), level, name, (&raw const value).cast(), size) };
+            if set == -1 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
     }
 
     /// Sends all of `parts`, one after the other.
@@ -26,6 +63,13 @@ impl Socket {
     /// # Errors
     /// The other end is gone, or the descriptor is no longer ours.
     pub(crate) fn send_all(&self, parts: &[&[u8]]) -> io::Result<()> {
+        match &self.seal {
+            None => self.send_plain(parts),
+            Some(seal) => seal.send(parts, |sealed| self.send_plain(&[sealed])),
+        }
+    }
+
+    fn send_plain(&self, parts: &[&[u8]]) -> io::Result<()> {
         let mut rest: Vec<libc::iovec> =
             parts.iter().filter(|part| !part.is_empty()).map(|part| slice(part)).collect();
         let mut first = 0;
@@ -46,11 +90,15 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends as much of `bytes` as goes without waiting; gives how many.
+    /// Sends as much of `bytes` as goes without waiting; gives how many. A
+    /// sealed socket sends all: what is encrypted cannot be taken back.
     ///
     /// # Errors
     /// As [`send_all`](Self::send_all), and when none can be sent now.
     pub(crate) fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        if self.seal.is_some() {
+            return self.send_all(&[bytes]).map(|()| bytes.len());
+        }
         let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
         loop {
             // SAFETY: the bytes are borrowed until this returns.
@@ -97,6 +145,15 @@ fn retry_interrupted() -> io::Result<()> {
 
 impl Read for &Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.seal {
+            None => self.receive(buffer),
+            Some(seal) => seal.receive(buffer, |into| self.receive(into)),
+        }
+    }
+}
+
+impl Socket {
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             // SAFETY: the buffer is ours to be written for its whole length.
             let got = unsafe { libc::recv(self.descriptor(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };

@@ -12,17 +12,17 @@ const CUDA: &str = "CUDA_VISIBLE_DEVICES";
 
 /// Limits of a worker; workers with the same may be shared.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Limits {
-    pub(super) memory: Option<u64>,
-    pub(super) open_files: Option<u64>,
-    pub(super) cores: Option<usize>,
+pub(in crate::run) struct Limits {
+    pub(in crate::run) memory: Option<u64>,
+    pub(in crate::run) open_files: Option<u64>,
+    pub(in crate::run) cores: Option<usize>,
     gpus: Option<usize>,
 }
 
 impl Limits {
     /// # Errors
     /// [`Usage`](ErrorKind::Usage) for amounts that make no sense.
-    pub(super) fn of(resources: &Resources) -> Result<Self> {
+    pub(in crate::run) fn of(resources: &Resources) -> Result<Self> {
         let cores = resources.cpus.map(|cpus| whole("cpus", cpus, 1.0)).transpose()?;
         let gpus = resources.gpus.map(|gpus| whole("gpus", gpus, 0.0)).transpose()?;
         Ok(Self { memory: resources.memory, open_files: resources.open_files, cores, gpus })
@@ -30,7 +30,7 @@ impl Limits {
 
     /// The variables of the run, and which graphics processors it may see
     /// unless they say so themselves.
-    pub(super) fn env_over(&self, env: Arc<Env>) -> Arc<Env> {
+    pub(in crate::run) fn env_over(&self, env: Arc<Env>) -> Arc<Env> {
         let Some(gpus) = self.gpus.filter(|_| !env.contains(CUDA)) else { return env };
         let mut env = Env::clone(&env);
         env.set(CUDA, visible_gpus(gpus, std::env::var(CUDA).ok().as_deref()));

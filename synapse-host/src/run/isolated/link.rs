@@ -19,8 +19,8 @@ use crate::worker::protocol::{Hello, Kind, ServiceCall, Unsupported, malformed};
 use crate::worker::socket::Socket;
 
 /// A call that waits for its answer.
-pub(super) struct Call {
-    pub(super) id: u64,
+pub(in crate::run) struct Call {
+    pub(in crate::run) id: u64,
     receiver: Receiver,
     mailbox: Mutex<Mailbox>,
     wake: Condvar,
@@ -28,7 +28,7 @@ pub(super) struct Call {
 }
 
 /// Who gets what comes for a call.
-pub(super) enum Receiver {
+pub(in crate::run) enum Receiver {
     /// A run, which is one invocation.
     Run(Arc<Stream>),
     /// Invocations in order: all that they report comes as messages.
@@ -56,10 +56,10 @@ impl Receiver {
 
 /// The last step that reported, and its percent.
 #[derive(Clone)]
-pub(super) struct LastProgress {
-    pub(super) invocation: u64,
-    pub(super) step: String,
-    pub(super) percent: f64,
+pub(in crate::run) struct LastProgress {
+    pub(in crate::run) invocation: u64,
+    pub(in crate::run) step: String,
+    pub(in crate::run) percent: f64,
 }
 
 #[derive(Default)]
@@ -80,7 +80,7 @@ impl Mailbox {
 }
 
 /// What a waiting call is told.
-pub(super) enum Message {
+pub(in crate::run) enum Message {
     /// What it asked for is done, or failed.
     Done(Result<Vec<u8>>),
     /// One of its invocations in order has ended.
@@ -98,7 +98,7 @@ pub(super) enum Message {
 }
 
 /// How an invocation ended that runs in order.
-pub(super) enum QueuedEnd {
+pub(in crate::run) enum QueuedEnd {
     Done(Result<Vec<u8>>),
     /// It was called back.
     NotBegun,
@@ -106,12 +106,12 @@ pub(super) enum QueuedEnd {
 
 impl Call {
     /// What the last step reported.
-    pub(super) fn progress(&self) -> Option<LastProgress> {
+    pub(in crate::run) fn progress(&self) -> Option<LastProgress> {
         lock(&self.progress).clone()
     }
 
     /// Takes an event that is no frame of the worker's.
-    pub(super) fn push(&self, event: Event<'_>) {
+    pub(in crate::run) fn push(&self, event: Event<'_>) {
         match &self.receiver {
             Receiver::Run(stream) => stream.push(event),
             Receiver::Queue(listener) => listener.printed(event),
@@ -188,7 +188,7 @@ impl Call {
 }
 
 /// The connection.
-pub(super) struct Link {
+pub(in crate::run) struct Link {
     socket: Socket,
     writing: Mutex<()>,
     /// Short frames that go before all others, sent by whoever writes next.
@@ -215,7 +215,7 @@ impl Link {
     ///
     /// # Errors
     /// It does not answer in this protocol.
-    pub(super) fn greet(socket: Socket) -> Result<Arc<Self>> {
+    pub(in crate::run) fn greet(socket: Socket) -> Result<Arc<Self>> {
         let own = Hello::default().encode()?;
         socket.send_all(&[&Header::new(Kind::Hello, 0, 0, own.len()).bytes(), &own])?;
         let mut reader = FrameReader::new();
@@ -244,13 +244,13 @@ impl Link {
     }
 
     /// What was sent so far can still be read; then comes the end.
-    pub(super) fn end_reading(&self) {
+    pub(in crate::run) fn end_reading(&self) {
         self.socket.end_reading();
     }
 
     /// A call about to be sent; waits while the worker has as many as it
     /// takes. `None` when the worker is gone.
-    pub(super) fn begin(&self, receiver: Receiver) -> Option<Arc<Call>> {
+    pub(in crate::run) fn begin(&self, receiver: Receiver) -> Option<Arc<Call>> {
         let mut state = self.lock();
         while state.calls.len() >= self.limits.max_outstanding.max(1) && !state.gone {
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -272,7 +272,7 @@ impl Link {
     }
 
     /// The call needs nothing more from here.
-    pub(super) fn finish(&self, call: &Call) {
+    pub(in crate::run) fn finish(&self, call: &Call) {
         let mut state = self.lock();
         let full = state.calls.len() >= self.limits.max_outstanding.max(1);
         state.calls.remove(&call.id);
@@ -286,19 +286,25 @@ impl Link {
     }
 
     /// The call that was begun last: what the worker prints is taken for its.
-    pub(super) fn latest(&self) -> Option<Arc<Call>> {
+    pub(in crate::run) fn latest(&self) -> Option<Arc<Call>> {
         self.lock().calls.last_key_value().map(|(_, call)| Arc::clone(call))
     }
 
     /// # Errors
     /// The worker is gone.
-    pub(super) fn send(&self, kind: Kind, id: u64, parts: &[&[u8]]) -> io::Result<()> {
+    pub(in crate::run) fn send(&self, kind: Kind, id: u64, parts: &[&[u8]]) -> io::Result<()> {
         self.send_flagged(kind, 0, id, parts)
     }
 
     /// # Errors
     /// The worker is gone.
-    pub(super) fn send_flagged(&self, kind: Kind, flags: u16, id: u64, parts: &[&[u8]]) -> io::Result<()> {
+    pub(in crate::run) fn send_flagged(
+        &self,
+        kind: Kind,
+        flags: u16,
+        id: u64,
+        parts: &[&[u8]],
+    ) -> io::Result<()> {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         if length > self.max_payload() {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -314,7 +320,7 @@ impl Link {
     ///
     /// # Errors
     /// The worker is gone.
-    pub(super) fn send_frames(&self, parts: &[&[u8]]) -> io::Result<()> {
+    pub(in crate::run) fn send_frames(&self, parts: &[&[u8]]) -> io::Result<()> {
         let sent = {
             let _alone = lock(&self.writing);
             let urgent = std::mem::take(&mut *lock(&self.urgent));
@@ -327,7 +333,7 @@ impl Link {
 
     /// Sends short frames without waiting, also when the worker reads nothing
     /// or another thread is sending: then they go with what is sent next.
-    pub(super) fn send_soon(&self, kind: Kind, ids: impl IntoIterator<Item = u64>) {
+    pub(in crate::run) fn send_soon(&self, kind: Kind, ids: impl IntoIterator<Item = u64>) {
         lock(&self.urgent).extend(ids.into_iter().flat_map(|id| Header::new(kind, 0, id, 0).bytes()));
         self.send_urgent();
     }
@@ -349,12 +355,12 @@ impl Link {
     }
 
     /// The longest payload that the worker takes.
-    pub(super) fn max_payload(&self) -> usize {
+    pub(in crate::run) fn max_payload(&self) -> usize {
         self.limits.max_payload.min(MAX_PAYLOAD)
     }
 
     /// Waits for what comes next for `call`, reading for all if nobody does.
-    pub(super) fn wait(&self, call: &Call) -> Message {
+    pub(in crate::run) fn wait(&self, call: &Call) -> Message {
         loop {
             match call.take() {
                 Some(Message::Read) => {}
@@ -434,7 +440,7 @@ impl Link {
     }
 
     /// Hands what lies in a batch to the calls it belongs to.
-    pub(super) fn deliver_events(&self, batch: &[u8]) {
+    pub(in crate::run) fn deliver_events(&self, batch: &[u8]) {
         let mut known: Option<Arc<Call>> = None;
         for (invocation, entry) in entries(batch) {
             if known.as_ref().is_none_or(|call| !call.has(invocation)) {
@@ -478,12 +484,17 @@ impl Link {
     }
 
     /// The number of the last batch of events that came whole.
-    pub(super) fn last_batch(&self) -> u64 {
+    pub(in crate::run) fn last_batch(&self) -> u64 {
         self.lock().last_batch
     }
 
+    /// Whether it has ended.
+    pub(in crate::run) fn is_gone(&self) -> bool {
+        self.lock().gone
+    }
+
     /// No more calls, and all that wait are told.
-    pub(super) fn close(&self) {
+    pub(in crate::run) fn close(&self) {
         let mut state = self.lock();
         state.gone = true;
         state.reader = None;

@@ -28,8 +28,9 @@ use super::request::RunRequest;
 use super::stream::Stream;
 use crate::plugin::Plugin;
 use crate::worker::protocol::{Kind, STRICT_RESULT};
-use limits::Limits;
+pub(super) use limits::Limits;
 pub(crate) use link::QueueListener;
+pub(super) use link::{Link, Message, Receiver};
 pub(crate) use queue::{Next, Queue, QueueReins, QueueSetup};
 pub(crate) use worker::ENDED;
 use worker::{Attempt, Worker};
@@ -42,13 +43,32 @@ pub(super) struct IsolatedRun {
     strict_result: bool,
     env: Arc<Env>,
     limits: Limits,
-    services: Arc<LocalServices>,
+    services: Arc<dyn Services>,
     stream: Arc<Stream>,
     record: Option<PathBuf>,
     stopper: Arc<Stopper>,
 }
 
+/// What a run is made of, for those who have it at hand.
+pub(super) struct Parts {
+    pub(super) plugin: Plugin,
+    /// The name it was registered under.
+    pub(super) action: String,
+    pub(super) params: Arc<str>,
+    pub(super) strict_result: bool,
+    pub(super) env: Arc<Env>,
+    pub(super) limits: Limits,
+    pub(super) services: Arc<dyn Services>,
+    pub(super) stream: Arc<Stream>,
+}
+
 impl IsolatedRun {
+    pub(super) fn of(parts: Parts) -> Self {
+        let Parts { plugin, action, params, strict_result, env, limits, services, stream } = parts;
+        let (record, stopper) = (None, Arc::default());
+        Self { plugin, action, params, strict_result, env, limits, services, stream, record, stopper }
+    }
+
     pub(super) fn prepare(
         plugin: &Plugin,
         request: &RunRequest,
@@ -98,7 +118,7 @@ impl IsolatedRun {
             plugin: &self.plugin.config().code,
             action: &self.action,
             params: self.params.as_bytes(),
-            services: &*self.services as &dyn Services,
+            services: &*self.services,
             stream: &self.stream,
             record: self.record.as_deref(),
             stopper: &self.stopper,

@@ -1,0 +1,354 @@
+//! The actor that keeps a plugin's worker on a cluster: found by its name, made
+//! when it is not there, reached one way or the other.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use synapse_ray::{Actor, ActorOptions, Address, Client, Error, Package, Session, SessionOptions, Value};
+use synapse_sdk::errors::{IncompatiblePlugin, Result, ResultExt};
+use synapse_sdk::{ErrorKind, PluginError};
+use tokio::runtime::Runtime;
+
+use super::options::{RayOptions, RayPath};
+use super::stopper::Stopper;
+use super::tunnel;
+use crate::home::Home;
+use crate::plugin::Plugin;
+use crate::record::sha256_of;
+use crate::run::agent::secret_of;
+use crate::run::request::{Resources, RunRequest};
+use crate::worker::seal::{SECRET, Seal};
+use crate::worker::socket::Socket;
+use crate::worker_program;
+
+/// The class of the actor; it needs nothing but Ray.
+const SHIM: &str = include_str!("shim.py");
+const CLASS: &str = "SynapseActor";
+/// Where actors have their names.
+const NAMESPACE: &str = "synapse";
+/// Methods at once: each way through Ray Client needs two.
+const CONCURRENCY: u32 = 64;
+/// A worker whose port can be reached answers within this time.
+const REACH: Duration = Duration::from_secs(2);
+/// After so long a person is told what is waited for, and then now and then.
+const SOON: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_secs(30);
+/// How often it is looked whether the run was cancelled.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What tells one worker on a cluster from another.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Worker {
+    /// The actor's name: its plugin and what it was made of.
+    pub(super) name: String,
+    options: RayOptions,
+    resources: Resources,
+    library: PathBuf,
+    program: PathBuf,
+    package: String,
+}
+
+/// Where a worker listens, as the actor tells it.
+#[derive(Deserialize)]
+struct Place {
+    address: SocketAddr,
+    secret: String,
+}
+
+impl Worker {
+    /// # Errors
+    /// A file that travels cannot be read.
+    pub(super) fn of(plugin: &Plugin, request: &RunRequest) -> Result<Self> {
+        let library = std::path::absolute(&plugin.image().path)?;
+        let program = worker_program::program()?;
+        let resources = Resources { open_files: None, ..request.resources };
+        let files = format!("{} {}", digest(&program)?, digest(&library)?);
+        let made_of = format!("{files} {SHIM} {}", serde_json::to_string(&resources)?);
+        Ok(Self {
+            name: format!("{}-{}", plugin.config().code, short(&made_of)),
+            options: request.ray.clone(),
+            resources,
+            library,
+            program,
+            package: Package::uri(&format!("synapse{}", short(&files))),
+        })
+    }
+
+    /// Where the actor writes its worker's address.
+    fn key(&self) -> String {
+        format!("synapse/worker/{}", self.name)
+    }
+
+    /// A connection to the worker, which is started when it is not there.
+    ///
+    /// # Errors
+    /// [`Remote`](ErrorKind::Remote) when the cluster or the worker cannot be
+    /// reached, or can never grant the resources; [`Cancelled`](ErrorKind::Cancelled)
+    /// when the run was.
+    pub(super) fn connect(&self, stopper: &Stopper, tell: &dyn Fn(&str)) -> Result<Socket> {
+        let address = Address::resolve(&self.options.address).map_err(failure)?;
+        let client = wait(stopper, Client::connect(&address))?.map_err(failure)?;
+        if self.options.path != RayPath::Client
+            && let Some(place) = wait(stopper, self.known_place(&client))??
+            && let Ok(socket) = direct(&place)
+        {
+            return Ok(socket);
+        }
+        // Nobody is there, or not there any more: the actor knows, if there is one.
+        let session = wait(stopper, open_session(&client))??;
+        let actor = wait(stopper, self.actor(&client, &session, tell))??;
+        let place = wait(stopper, self.started(&session, &actor, tell))??;
+        let socket = match self.options.path {
+            RayPath::Client => None,
+            RayPath::Direct => Some(direct(&place).map_err(|error| out_of_reach(&place, &error))?),
+            RayPath::Auto => direct(&place).ok(),
+        };
+        match socket {
+            Some(socket) => {
+                // Ends its driver; what it cannot be told it notices.
+                runtime()?.spawn(session.close());
+                Ok(socket)
+            }
+            None => {
+                let stream = wait(stopper, tunnel::open(session, actor))?.map_err(failure)?;
+                let seal = Seal::initiate(&stream, &place.secret()?)?;
+                Ok(Socket::sealed(stream.into(), seal))
+            }
+        }
+    }
+
+    async fn known_place(&self, client: &Client) -> Result<Option<Place>> {
+        let written = client.kv_get(self.key()).await.map_err(failure)?;
+        // What cannot be read is as good as nothing.
+        Ok(written.and_then(|text| serde_json::from_slice(&text).ok()))
+    }
+
+    async fn actor(&self, client: &Client, session: &Session, tell: &dyn Fn(&str)) -> Result<Actor> {
+        match session.named_actor(&self.name).await {
+            Ok(actor) => return Ok(actor),
+            Err(Error::NoSuchActor { .. }) => {}
+            Err(error) => return Err(failure(error)),
+        }
+        let all = session.cluster_resources().await.map_err(failure)?;
+        self.check_feasible(&all)?;
+        tell("starting a worker on Ray");
+        client.ensure_package(&self.package, || self.pack()).await.map_err(|error: Failure| error.0)?;
+        let arguments = [
+            Value::from(self.key()),
+            Value::from(file_name(&self.library)),
+            Value::from(self.options.idle.as_secs_f64()),
+        ];
+        session.create_actor(SHIM, CLASS, &arguments, &self.actor_options()).await.map_err(failure)
+    }
+
+    fn actor_options(&self) -> ActorOptions {
+        let mut options = ActorOptions::new()
+            .name(&self.name)
+            .detached(true)
+            .get_if_exists(true)
+            .max_concurrency(CONCURRENCY)
+            .runtime_env(&json!({ "working_dir": self.package }));
+        for (name, amount) in self.wanted() {
+            options = match name {
+                "CPU" => options.num_cpus(amount),
+                "GPU" => options.num_gpus(amount),
+                _ => options.memory(amount as u64),
+            };
+        }
+        options
+    }
+
+    /// Names as Ray has them, and amounts.
+    fn wanted(&self) -> Vec<(&'static str, f64)> {
+        let Resources { cpus, gpus, memory, .. } = self.resources;
+        let all = [("CPU", Some(cpus.unwrap_or(1.0))), ("GPU", gpus), ("memory", memory.map(|it| it as f64))];
+        all.into_iter().filter_map(|(name, amount)| Some((name, amount?))).collect()
+    }
+
+    fn check_feasible(&self, all: &BTreeMap<String, f64>) -> Result<()> {
+        for (name, wanted) in self.wanted() {
+            let there = all.get(name).copied().unwrap_or_default();
+            if wanted > there {
+                let message = format!("the run needs {wanted} {name}, and the whole cluster has {there}");
+                return Err(PluginError::new(ErrorKind::Remote, message)
+                    .hint("ask for less with --cpus, --gpus or --memory, or add nodes to the cluster"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the worker. What Ray waits for meanwhile is told.
+    async fn started(&self, session: &Session, actor: &Actor, tell: &dyn Fn(&str)) -> Result<Place> {
+        let asked = actor.call("place", &[]).await.map_err(failure)?;
+        let answer = session.get(&asked, None);
+        tokio::pin!(answer);
+        let mut patience = SOON;
+        loop {
+            match tokio::time::timeout(patience, &mut answer).await {
+                Ok(answer) => {
+                    let place = answer.and_then(synapse_ray::Answer::into_bytes).map_err(failure)?;
+                    return serde_json::from_slice(&place).context("what the actor tells of its worker");
+                }
+                Err(_) => self.tell_of_waiting(session, tell).await,
+            }
+            patience = AGAIN;
+        }
+    }
+
+    async fn tell_of_waiting(&self, session: &Session, tell: &dyn Fn(&str)) {
+        let Ok(free) = session.available_resources().await else { return };
+        let missing: Vec<_> = self
+            .wanted()
+            .into_iter()
+            .map(|(name, wanted)| (name, wanted, free.get(name).copied().unwrap_or_default()))
+            .filter(|(_, wanted, free)| wanted > free)
+            .map(|(name, wanted, free)| format!("{wanted} {name}, of which {free} are free"))
+            .collect();
+        match missing.is_empty() {
+            true => tell("waiting for Ray to start the worker"),
+            false => tell(&format!("waiting for the cluster to have {}", missing.join(", and "))),
+        }
+    }
+
+    /// Worker and plugin in one package.
+    fn pack(&self) -> Result<Vec<u8>, Failure> {
+        let mut package = Package::new();
+        for (name, path, mode) in [
+            ("synapse-worker".to_owned(), &self.program, 0o755),
+            (file_name(&self.library), &self.library, 0o644),
+        ] {
+            let read = fs::read(path).with_context(|| format!("reading {}", path.display()));
+            package.add(&name, &read.map_err(Failure)?, mode)?;
+        }
+        Ok(package.finish()?)
+    }
+}
+
+impl Place {
+    fn secret(&self) -> Result<[u8; SECRET]> {
+        secret_of(&self.secret)
+            .ok_or_else(|| PluginError::new(ErrorKind::Remote, "the actor's secret cannot be read"))
+    }
+}
+
+/// Straight to the worker.
+fn direct(place: &Place) -> Result<Socket> {
+    let stream = TcpStream::connect_timeout(&place.address, REACH)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(REACH))?;
+    let seal = Seal::initiate(&stream, &place.secret()?)?;
+    stream.set_read_timeout(None)?;
+    let socket = Socket::sealed(stream.into(), seal);
+    socket.notice_silence()?;
+    Ok(socket)
+}
+
+fn out_of_reach(place: &Place, error: &PluginError) -> PluginError {
+    let message = format!("the worker on Ray cannot be reached at {}: {}", place.address, error.message());
+    PluginError::new(ErrorKind::Remote, message)
+        .hint("use --ray-path client, which needs the port of Ray Client alone")
+}
+
+async fn open_session(client: &Client) -> Result<Session> {
+    let options = SessionOptions { namespace: NAMESPACE.to_owned(), ..SessionOptions::default() };
+    client.session(options).await.map_err(failure)
+}
+
+/// The runtime of everything that speaks to Ray, made when it is first needed.
+pub(super) fn runtime() -> Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let made = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("ray")
+        .enable_io()
+        .enable_time()
+        .build()?;
+    Ok(RUNTIME.get_or_init(|| made))
+}
+
+/// Waits for work on the runtime, unless the run is cancelled meanwhile.
+fn wait<T>(stopper: &Stopper, work: impl Future<Output = T>) -> Result<T> {
+    let cancelled = async {
+        while !stopper.is_cancelled() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    runtime()?.block_on(async {
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = cancelled => Err(PluginError::cancelled()),
+        }
+    })
+}
+
+/// An error of packing, which is ours, or of Ray.
+struct Failure(PluginError);
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(failure(error))
+    }
+}
+
+/// Errors of Ray in the terms of a run.
+pub(crate) fn failure(error: Error) -> PluginError {
+    if let Error::Exception(exception) = &error
+        && let Some(why) =
+            exception.message().split("SYNAPSE ").last().filter(|_| exception.message().contains("SYNAPSE "))
+    {
+        return did_not_start(why);
+    }
+    let remote = PluginError::new(ErrorKind::Remote, error.to_string());
+    match error {
+        Error::Address { .. } => PluginError::new(ErrorKind::Usage, error.to_string())
+            .hint("for example --ray-address ray://127.0.0.1:10001"),
+        Error::Unreachable { .. } => {
+            remote.hint("start a cluster with `ray start --head`, or name another with --ray-address")
+        }
+        Error::Unauthenticated { .. } => remote.hint("set RAY_AUTH_TOKEN to the cluster's token"),
+        Error::Refused { message } => {
+            remote.details(json!({ "traceback": message })).hint("the cluster's own logs say more")
+        }
+        Error::Exception(exception) => remote.details(json!({ "traceback": exception.message() })),
+        _ => remote,
+    }
+}
+
+/// The worker's program did not run on its node.
+fn did_not_start(why: &str) -> PluginError {
+    let message = format!("the worker did not start on the node: {}", why.trim());
+    if why.contains("GLIBC_")
+        || why.contains("Exec format error")
+        || why.contains("cannot open shared object")
+    {
+        return IncompatiblePlugin::new(message)
+            .hint("build plugin and worker where the C library is no newer than on the nodes");
+    }
+    PluginError::new(ErrorKind::Remote, message)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn digest(path: &Path) -> Result<String> {
+    let home = Home::from_env().ok_or_else(|| {
+        PluginError::new(ErrorKind::Usage, "there is no home folder").hint("set SYNAPSE_HOME")
+    })?;
+    sha256_of(&home, path).with_context(|| format!("reading {}", path.display()))
+}
+
+fn short(text: &str) -> String {
+    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,116 @@
+class SynapseActor:
+    """Keeps a `synapse-worker agent` running on its node, and tells where it listens.
+
+    The agent, not this process, runs the plugin. Hosts that cannot reach the
+    agent send it their bytes through `open`, `send` and `receive`.
+    """
+
+    def __init__(self, key, library, idle):
+        import secrets
+        import threading
+
+        self.key, self.library, self.idle = key, library, idle
+        self.secret = secrets.token_hex(32)
+        self.lock = threading.Lock()
+        self.child = None
+        self.address = None
+        self.tunnels = {}
+
+    def place(self):
+        """Where the agent listens, as JSON; it is started if it does not run."""
+        import json
+
+        with self.lock:
+            if self.child is None or self.child.poll() is not None:
+                self._start()
+            return json.dumps({"address": self.address, "secret": self.secret}).encode()
+
+    def _start(self):
+        import os
+        import subprocess
+        import threading
+
+        import ray
+        from ray.experimental.internal_kv import _internal_kv_put
+
+        worker = os.path.abspath("synapse-worker")
+        os.chmod(worker, 0o755)
+        node = ray.util.get_node_ip_address()
+        command = [worker, "agent", "--library", os.path.abspath(self.library)]
+        command += ["--listen", node, "--idle", str(self.idle)]
+        child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        child.stdin.write(self.secret.encode() + b"\n")
+        child.stdin.flush()
+        line = child.stdout.readline().decode().split()
+        if line[:1] != ["LISTEN"]:
+            child.stdin.close()
+            raise RuntimeError("SYNAPSE " + child.stderr.read().decode(errors="replace").strip())
+        self.child, self.address = child, line[1]
+        for pipe in (child.stdout, child.stderr):
+            threading.Thread(target=self._pass_on, args=(pipe,), daemon=True).start()
+        threading.Thread(target=self._watch, args=(child,), daemon=True).start()
+        place = '{"address": "%s", "secret": "%s"}' % (self.address, self.secret)
+        _internal_kv_put(self.key.encode(), place.encode(), overwrite=True)
+
+    def _pass_on(self, pipe):
+        import sys
+
+        for line in pipe:
+            sys.stderr.write(line.decode(errors="replace"))
+
+    def _watch(self, child):
+        import ray
+        from ray.experimental.internal_kv import _internal_kv_del
+
+        # 0 is the end of an agent that nobody has used for long.
+        if child.wait() == 0:
+            _internal_kv_del(self.key.encode())
+            ray.kill(ray.get_runtime_context().current_actor)
+        else:
+            with self.lock:
+                if self.child is child:
+                    self._start()
+
+    def open(self):
+        """A way to the agent, as a number in digits."""
+        import socket
+
+        self.place()
+        host, port = self.address.rsplit(":", 1)
+        connection = socket.create_connection((host.strip("[]"), int(port)), timeout=10)
+        connection.settimeout(None)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self.lock:
+            number = len(self.tunnels) + 1
+            self.tunnels[number] = connection
+        return str(number).encode()
+
+    def send(self, number, data):
+        """Passes bytes on; no bytes are the end."""
+        import socket
+
+        if data:
+            self.tunnels[number].sendall(data)
+        else:
+            self.tunnels[number].shutdown(socket.SHUT_WR)
+        return b""
+
+    def receive(self, number):
+        """What the agent says next; no bytes are the end."""
+        try:
+            return self.tunnels[number].recv(4 << 20)
+        except OSError:
+            return b""
+
+    def close(self, number):
+        """Ends a way."""
+        import socket
+
+        try:
+            self.tunnels[number].shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.tunnels[number].close()
+        return b""

@@ -1,0 +1,295 @@
+//! Runs on a Ray cluster, whose Ray Client address stands in `SYNAPSE_TEST_RAY`.
+//! The tests run beside it in one process namespace, so they can end its parts.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use synapse_tests::{Ended, Invocation, Running, Synapse, goes_away, library, synapse};
+
+/// Long before the action would end by itself.
+const SOON: Duration = Duration::from_secs(60);
+
+fn cluster() -> String {
+    std::env::var("SYNAPSE_TEST_RAY").expect("SYNAPSE_TEST_RAY names a cluster")
+}
+
+/// A run on the cluster. Nothing of this machine is needed for it: there is no
+/// Python on the path.
+fn call(synapse: &Synapse, plugin: &str, words: &str) -> Invocation {
+    let call = synapse.act(plugin, words).words("--mode task --json");
+    let call = if words.contains("--cpus") { call } else { call.words("--cpus 0.1") };
+    call.env("RAY_ADDRESS", cluster()).env("PATH", "")
+}
+
+fn on_ray(synapse: &Synapse, words: &str) -> Ended {
+    call(synapse, "misbehave", words).run()
+}
+
+fn started(synapse: &Synapse, words: &str, says: &str) -> Running {
+    let mut running = call(synapse, "misbehave", words).start();
+    running.until_it_says(says);
+    running
+}
+
+fn without_times(events: Vec<Value>) -> Vec<Value> {
+    let of_the_run = |event: &Value| {
+        let text = event["data"]["content"].as_str().unwrap_or_default();
+        !(text.starts_with("starting a worker") || text.starts_with("waiting for"))
+    };
+    let mut events: Vec<Value> = events.into_iter().filter(of_the_run).collect();
+    for event in &mut events {
+        event["datetime"] = Value::Null;
+        event["data"]["time_remaining"] = Value::Null;
+    }
+    events
+}
+
+fn parent_of(process: u64) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    line.and_then(|number| number.trim().parse().ok()).expect("it has a parent")
+}
+
+/// The process that an action under way says it is.
+fn process_of(running: &Running) -> u64 {
+    let said = running.said();
+    let (_, rest) = said.split_once("process ").expect("it says which process it is");
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().expect("a number")
+}
+
+#[expect(unsafe_code, reason = "ends a process by its number")]
+fn end(process: u64) {
+    // SAFETY: takes two numbers.
+    unsafe { libc::kill(process as i32, libc::SIGKILL) };
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn an_action_runs_there_as_it_runs_here() {
+    let synapse = Synapse::new();
+    let local = synapse.act("greet", "greet -P name=Ada --json").run().code(0).document();
+    let first = call(&synapse, "greet", "greet -P name=Ada").run().code(0);
+    assert_eq!(first.document()["result"], local["result"]);
+    assert_eq!(first.document()["run"]["mode"], "task");
+    // The worker is there now, and nothing has to be started.
+    call(&synapse, "greet", "greet -P name=Bo").run().code(0).does_not_say("starting a worker");
+    let record = synapse.last_run();
+    assert_eq!((&record["run"]["mode"], &record["run"]["status"]), (&json!("task"), &json!("succeeded")));
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn events_and_output_come_as_from_a_run_here_on_both_ways() {
+    let synapse = Synapse::new();
+    let here = without_times(synapse.act("misbehave", "events --json").run().code(0).events());
+    for way in ["direct", "client"] {
+        let there = on_ray(&synapse, &format!("events --ray-path {way}")).code(0);
+        assert_eq!(without_times(there.events()), here, "{way}");
+        let prints = on_ray(&synapse, &format!("prints --ray-path {way}")).code(0).events();
+        let printed = |text: &str| prints.iter().any(|event| event["data"]["content"] == text);
+        assert!(printed("printed on stdout") && printed("printed on stderr"), "{way}: {prints:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn errors_keep_their_kind_and_crashes_end_nothing_else() {
+    let synapse = Synapse::new();
+    let invalid = on_ray(&synapse, "checked -P epochs=0 -P lr=1 -P name=ab").code(3).error();
+    assert_eq!(invalid["details"].as_array().map(Vec::len), Some(2), "{invalid}");
+    let own = on_ray(&synapse, "fail -P how=own").code(1).error();
+    assert_eq!((&own["hint"], &own["details"]["epoch"]), (&json!("lower the learning rate"), &json!(3)));
+    let panic = on_ray(&synapse, "panics").code(1).error();
+    assert_eq!(panic["kind"], "panic");
+    assert!(panic["location"].as_str().is_some_and(|place| place.contains("faults.rs")), "{panic}");
+    let bystander = started(&synapse, "tells_process", "process ");
+    let crash = on_ray(&synapse, "segv").code(1).error();
+    assert_eq!((&crash["kind"], &crash["details"]["step"]), (&json!("worker_crashed"), &json!("load")));
+    assert!(crash["message"].as_str().is_some_and(|text| text.contains("SIGSEGV")), "{crash}");
+    on_ray(&synapse, "echo -P n=1").code(0).does_not_say("starting a worker");
+    bystander.signal(libc::SIGINT);
+    bystander.wait().code(130);
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn an_interrupt_stops_the_action_there() {
+    let synapse = Synapse::new();
+    for way in ["direct", "client"] {
+        let running = started(&synapse, &format!("tells_process --ray-path {way}"), "process ");
+        let asked = Instant::now();
+        running.signal(libc::SIGINT);
+        running.wait().code(130);
+        assert!(asked.elapsed() < SOON);
+    }
+    // One that does not listen is ended, and its worker with it.
+    let running = started(&synapse, "spins --grace 100ms", "spinning");
+    running.signal(libc::SIGINT);
+    let error = running.wait().code(130).error();
+    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("its worker was ended")), "{error}");
+    // A host that is gone leaves nothing running.
+    let running = started(&synapse, "tells_process --cpus 0.13 --ray-idle 1s", "process ");
+    let process = process_of(&running);
+    running.signal(libc::SIGKILL);
+    running.wait();
+    goes_away(process);
+    let error = on_ray(&synapse, "waits --timeout 300ms").code(1).error();
+    assert_eq!(error["kind"], "timed_out");
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn long_params_and_results_go_both_ways() {
+    let synapse = Synapse::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("params.json");
+    for (way, size) in [("direct", 100 << 20), ("client", 20 << 20)] {
+        let params = json!({ "text": "x".repeat(size) });
+        fs::write(&file, params.to_string()).expect("room on the disk");
+        let words = format!("echo --no-record --ray-path {way} --params-file {}", file.display());
+        let back = on_ray(&synapse, &words).code(0).document();
+        assert!(back["result"] == params, "{way}");
+    }
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn state_is_kept_here_and_variables_go_there() {
+    let synapse = Synapse::new();
+    let first = on_ray(&synapse, "state --job-id j1").code(0).document()["result"].clone();
+    let second = on_ray(&synapse, "state --job-id j1").code(0).document()["result"].clone();
+    assert_eq!((&first["count"], &second["count"]), (&json!(1), &json!(2)));
+    assert_eq!((&second["attempt"], &second["job_id"]), (&json!(2), &json!("j1")));
+    let seen =
+        call(&synapse, "misbehave", "variable -P name=SYNAPSE_TEST_SEEN --env SYNAPSE_TEST_SEEN=there");
+    let seen = seen.run().code(0).document();
+    assert_eq!(seen["result"], json!({ "process": "there", "run": "there" }));
+    // What this process has is its own.
+    let hidden = call(&synapse, "misbehave", "variable -P name=SYNAPSE_TEST_HIDDEN");
+    let hidden = hidden.env("SYNAPSE_TEST_HIDDEN", "here").run().code(0).document();
+    assert_eq!(hidden["result"], json!({ "process": null, "run": null }));
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn an_actor_or_agent_that_is_killed_is_told_and_replaced() {
+    let synapse = Synapse::new();
+    // A worker of its own: others go on with theirs.
+    let words = "tells_process --cpus 0.11";
+    let running = started(&synapse, words, "process ");
+    let process = process_of(&running);
+    let agent = parent_of(process);
+    let asked = Instant::now();
+    end(parent_of(agent));
+    let error = running.wait().code(1).error();
+    assert!(asked.elapsed() < SOON);
+    assert_eq!(error["kind"], "worker_crashed");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("its actor `misbehave-")), "{error}");
+    [process, agent].into_iter().for_each(goes_away);
+    // Its address still stands in the cluster's store.
+    let running = started(&synapse, words, "process ");
+    let agent = parent_of(process_of(&running));
+    end(agent);
+    assert_eq!(running.wait().code(1).error()["kind"], "worker_crashed");
+    on_ray(&synapse, "echo -P n=1 --cpus 0.11").code(0).does_not_say("starting a worker");
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_worker_that_nobody_uses_ends_itself() {
+    let synapse = Synapse::new();
+    let words = "tells_process --cpus 0.12 --ray-idle 1s";
+    let running = started(&synapse, words, "process ");
+    let agent = parent_of(process_of(&running));
+    let actor = parent_of(agent);
+    running.signal(libc::SIGINT);
+    running.wait().code(130);
+    [agent, actor].into_iter().for_each(goes_away);
+    let mut again = call(&synapse, "misbehave", words).start();
+    again.until_it_says("starting a worker");
+    again.until_it_says("process ");
+    again.signal(libc::SIGINT);
+    again.wait().code(130);
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn what_the_cluster_can_never_grant_is_refused_and_what_is_taken_waited_for() {
+    let synapse = Synapse::new();
+    let error = on_ray(&synapse, "echo -P n=1 --gpus 3").code(6).error();
+    assert_eq!(error["message"], "the run needs 3 GPU, and the whole cluster has 0");
+    let mut running = call(&synapse, "misbehave", "tells_process --cpus 2.5 --ray-idle 1s").start();
+    running.until_it_says("process ");
+    let mut waiting = call(&synapse, "misbehave", "echo -P n=1 --cpus 2.4 --ray-idle 1s").start();
+    waiting.until_it_says("waiting for the cluster to have 2.4 CPU, of which ");
+    running.signal(libc::SIGINT);
+    running.wait().code(130);
+    waiting.wait().code(0);
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_told_with_how_to_start_one() {
+    let synapse = Synapse::new();
+    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|one| one.local_addr()).expect("a port");
+    let words = format!("greet -P name=Ada --mode task --json --ray-address ray://{nobody}");
+    let error = synapse.act("greet", &words).run().code(6).error();
+    assert_eq!(error["kind"], "remote");
+    let message = error["message"].as_str().unwrap_or_default();
+    assert!(message.starts_with(&format!("Ray cannot be reached at {nobody}: ")), "{error}");
+    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("ray start --head")), "{error}");
+    assert_eq!(synapse.last_run()["run"]["status"], "failed");
+    let wrong = synapse.act("greet", "greet -P name=Ada --mode task --ray-address head").run();
+    wrong.code(2).says("`head` is no address of a Ray cluster");
+}
+
+#[test]
+fn a_dry_run_needs_no_cluster() {
+    let synapse = Synapse::new();
+    let dry = synapse.act("greet", "greet -P name=Ada --mode task --dry-run --json").run().code(0).document();
+    assert_eq!(dry["dry_run"]["mode"], "task");
+    synapse.act("misbehave", "checked -P epochs=0 -P lr=1 -P name=abc --mode task --dry-run").run().code(3);
+}
+
+/// An agent, as an actor starts it, and where it listens.
+fn agent(idle: &str) -> (Child, String) {
+    let mut agent = Command::new(synapse().with_file_name("synapse-worker"))
+        .args(["agent", "--listen", "127.0.0.1", "--idle", idle, "--library"])
+        .arg(library("greet"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the worker can be started");
+    let stdin = agent.stdin.as_mut().expect("a pipe");
+    writeln!(stdin, "{}", "5a".repeat(32)).expect("it reads its secret");
+    let mut line = String::new();
+    BufReader::new(agent.stdout.take().expect("a pipe")).read_line(&mut line).expect("it says where it is");
+    let place = line.trim().strip_prefix("LISTEN ").expect("an address").to_owned();
+    (agent, place)
+}
+
+#[test]
+fn an_agent_lets_nobody_in_who_does_not_know_its_secret() {
+    let (mut agent, place) = agent("60");
+    for said in [&b"GET / HTTP/1.1\r\nHost: agent\r\n\r\n"[..], &[0, 48, 7, 7], &[255; 100_000], &[0; 50]] {
+        let mut stream = TcpStream::connect(&place).expect("it listens");
+        // It may hang up before it has read all.
+        let _ = stream.write_all(said).and_then(|()| stream.shutdown(std::net::Shutdown::Write));
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(answer.is_empty(), "{said:?} was answered with {answer:?}");
+    }
+    assert!(agent.try_wait().expect("it can be asked").is_none(), "it ended of that");
+    drop(agent.stdin.take());
+    assert!(agent.wait().expect("it ends with its actor").success());
+}
+
+#[test]
+fn an_agent_that_nobody_uses_ends() {
+    let (mut agent, _) = agent("0.2");
+    assert!(agent.wait().expect("it ends").success());
+}
