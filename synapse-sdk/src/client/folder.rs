@@ -103,19 +103,30 @@ fn remove_left_behind(parent: &Path) {
     }
 }
 
-/// Copies a file, or a folder with all in it, and waits until it is on the disk.
-pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Whether a copy is waited for until it is on the disk.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Durability {
+    /// So that it survives a loss of power.
+    OnDisk,
+    /// For what has very many files: that would take seconds for a thousand.
+    InCache,
+}
+
+/// Copies a file, or a folder with all in it.
+pub(crate) fn copy(from: &Path, to: &Path, durability: Durability) -> Result<()> {
     let metadata = fs::metadata(from).map_err(|error| failed("reading", from, &error))?;
     if !metadata.is_dir() {
         fs::copy(from, to).map_err(|error| failed("writing", to, &error))?;
-        return File::open(to)
-            .and_then(|file| file.sync_all())
-            .map_err(|error| failed("writing", to, &error));
+        if durability == Durability::InCache {
+            return Ok(());
+        }
+        let synced = File::open(to).and_then(|file| file.sync_all());
+        return synced.map_err(|error| failed("writing", to, &error));
     }
     fs::create_dir_all(to).map_err(|error| failed("making", to, &error))?;
     for entry in fs::read_dir(from).map_err(|error| failed("reading", from, &error))? {
         let entry = entry.map_err(|error| failed("reading", from, &error))?;
-        copy(&entry.path(), &to.join(entry.file_name()))?;
+        copy(&entry.path(), &to.join(entry.file_name()), durability)?;
     }
     sync(to)
 }

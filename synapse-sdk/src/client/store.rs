@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! datasets/dataset-1/record.json    what is known of it
+//!                    files.json     its files and their sizes
 //!                    content/…      its files
 //! models/model-1/record.json
 //!                content/…          the file or folder the model is
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::Id;
-use super::folder::{Unfinished, copy, failed, numbers, write};
+use super::folder::{Durability, Unfinished, copy, failed, numbers, write};
 use crate::errors::{
     ChecksumMismatchError, ErrorKind, NotFoundError, PluginError, Result, ResultExt, ValidationError,
 };
@@ -47,6 +48,7 @@ pub struct FileStore {
 const OPERATIONS: [&str; 7] =
     ["dataset.get", "dataset.list", "dataset.create", "model.get", "model.list", "model.create", "cache.dir"];
 const RECORD: &str = "record.json";
+const FILES: &str = "files.json";
 const CONTENT: &str = "content";
 
 /// Datasets or models.
@@ -55,10 +57,13 @@ struct Shelf {
     what: &'static str,
     folder: &'static str,
     prefix: &'static str,
+    durability: Durability,
 }
 
-const DATASETS: Shelf = Shelf { what: "dataset", folder: "datasets", prefix: "dataset-" };
-const MODELS: Shelf = Shelf { what: "model", folder: "models", prefix: "model-" };
+const DATASETS: Shelf =
+    Shelf { what: "dataset", folder: "datasets", prefix: "dataset-", durability: Durability::InCache };
+const MODELS: Shelf =
+    Shelf { what: "model", folder: "models", prefix: "model-", durability: Durability::OnDisk };
 
 impl FileStore {
     /// The store in a folder.
@@ -83,6 +88,7 @@ impl FileStore {
         };
         let known = |number: &u64| self.root.join(shelf.folder).join(name(shelf, *number)).is_dir();
         let number = number.filter(known).ok_or_else(|| self.unknown(shelf, &id))?;
+        check_content(&self.root.join(shelf.folder).join(name(shelf, number)))?;
         self.read(shelf, number)
     }
 
@@ -113,15 +119,7 @@ impl FileStore {
     /// A record as clients see it: with id, and absolute paths.
     fn read(&self, shelf: Shelf, number: u64) -> Result<Value> {
         let folder = self.root.join(shelf.folder).join(name(shelf, number));
-        let file = folder.join(RECORD);
-        let bytes = fs::read(&file).map_err(|error| failed("reading", &file, &error))?;
-        let damaged = |why: String| {
-            ChecksumMismatchError::new(format!("{} is damaged: {why}", file.display()))
-                .hint(format!("remove {} if it cannot be restored", folder.display()))
-        };
-        let read = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let Value::Object(mut record) = read else { return Err(damaged("no JSON object".to_owned())) };
-        check_content(&folder, &mut record)?;
+        let mut record = read_object(&folder, RECORD)?;
         let content = folder.join(CONTENT);
         let path = match record.get("path").and_then(Value::as_str) {
             Some(inside) if !inside.is_empty() => content.join(inside),
@@ -180,17 +178,18 @@ impl FileStore {
         let unfinished = Unfinished::begin(&self.root.join(shelf.folder)).with_context(storing)?;
         let content = unfinished.path().join(CONTENT);
         if inside.is_empty() {
-            copy(source, &content).with_context(storing)?;
+            copy(source, &content, shelf.durability).with_context(storing)?;
         } else {
             fs::create_dir(&content).with_context(storing)?;
-            copy(source, &content.join(inside)).with_context(storing)?;
+            copy(source, &content.join(inside), shelf.durability).with_context(storing)?;
         }
         let files = files(&content).with_context(storing)?;
         record.insert("path".to_owned(), inside.into());
         record.insert("revision".to_owned(), revision(&content, &files).with_context(storing)?.into());
-        record.insert("files".to_owned(), files.into());
-        let bytes = serde_json::to_vec_pretty(&record)?;
-        write(&unfinished.path().join(RECORD), &bytes).with_context(storing)?;
+        for (name, object) in [(FILES, &files), (RECORD, &record)] {
+            let bytes = serde_json::to_vec_pretty(object)?;
+            write(&unfinished.path().join(name), &bytes).with_context(storing)?;
+        }
         let (number, _) = unfinished.publish(shelf.prefix).with_context(storing)?;
         self.read(shelf, number)
     }
@@ -306,10 +305,18 @@ fn revision(content: &Path, files: &Map<String, Value>) -> std::io::Result<Strin
     Ok(hash.to_hex())
 }
 
+fn read_object(folder: &Path, name: &str) -> Result<Map<String, Value>> {
+    let file = folder.join(name);
+    let bytes = fs::read(&file).map_err(|error| failed("reading", &file, &error))?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        ChecksumMismatchError::new(format!("{} is damaged: {error}", file.display()))
+            .hint(format!("remove {} if it cannot be restored", folder.display()))
+    })
+}
+
 /// The files are there and have the sizes they were stored with.
-fn check_content(folder: &Path, record: &mut Map<String, Value>) -> Result<()> {
-    let Some(Value::Object(files)) = record.remove("files") else { return Ok(()) };
-    for (name, size) in &files {
+fn check_content(folder: &Path) -> Result<()> {
+    for (name, size) in &read_object(folder, FILES)? {
         let path = folder.join(CONTENT).join(name);
         let stored = size.as_u64().unwrap_or_default();
         let found = fs::metadata(&path).map(|metadata| metadata.len());

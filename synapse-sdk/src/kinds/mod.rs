@@ -5,13 +5,16 @@
 //! |---|---|---|
 //! | training | [`TrainAction`] | dataset, checkpoint, the saved model, an epoch loop that survives kills |
 //! | training in steps | [`SteppedTrainAction`] | all but the training itself |
+//! | inference | [`InferenceAction`] | the model, kept loaded; inputs in batches, any number of them |
 
+mod inference;
 mod train;
 mod train_loop;
 mod train_steps;
 #[cfg(test)]
 mod train_tests;
 
+pub use inference::{InferenceAction, LoadedModel, ModelCache, inference_phase};
 pub use train::{TrainAction, phase};
 pub use train_loop::{Best, Goal, TrainLoop};
 pub use train_steps::{SteppedTrainAction, TrainData, TrainInputs, TrainOutcome};

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::client_for;
 use super::train_loop::{STATE, TrainLoop};
@@ -160,9 +159,10 @@ pub trait TrainAction: Action {
         TrainLoop::new(epochs, ctx)
     }
 
-    /// Records what an epoch gave: as the latest values of [`phase::TRAIN`],
-    /// and as one point of a series of `category`, such as `train` or
-    /// `validation`. [`TrainLoop::end_epoch`] does it for category `train`.
+    /// Records what was measured: as the latest values of [`phase::TRAIN`], and
+    /// as a `metric` event of a `category`, such as `validation`, for those who
+    /// draw curves. For the training itself [`TrainLoop::end_epoch`] records
+    /// what an epoch gave.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) when `metrics` is no JSON
@@ -174,14 +174,11 @@ pub trait TrainAction: Action {
         metrics: impl Serialize,
         ctx: &Context,
     ) -> Result<()> {
-        report_metrics(category, epoch, &serde_json::to_value(metrics)?, ctx)
+        let metrics = serde_json::to_value(metrics)?;
+        ctx.set_metrics(&metrics, phase::TRAIN)?;
+        ctx.log_metric(category, "epoch", epoch, metrics);
+        Ok(())
     }
-}
-
-pub(super) fn report_metrics(category: &str, epoch: u64, metrics: &Value, ctx: &Context) -> Result<()> {
-    ctx.set_metrics(metrics, phase::TRAIN)?;
-    ctx.log_metric(category, "epoch", epoch, metrics);
-    Ok(())
 }
 
 impl NewModel {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::train::{phase, report_metrics};
+use super::train::phase;
 use crate::context::{Context, Count};
 use crate::errors::{ErrorKind, PluginError, Result, ResultExt, ValidationError};
 use crate::events::Level;
@@ -212,7 +212,7 @@ impl<'c> TrainLoop<'c> {
         if let Value::Object(fields) = &mut metrics {
             fields.insert("epoch".to_owned(), epoch.into());
         }
-        report_metrics("train", epoch, &metrics, self.ctx)?;
+        self.ctx.set_metrics(&metrics, phase::TRAIN)?;
         let model = save()?;
         self.done = epoch;
         self.keep(epoch, value, model)?;
