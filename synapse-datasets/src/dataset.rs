@@ -2,6 +2,7 @@
 
 use crate::convert::{self, ConvertOptions};
 use crate::detect;
+use crate::diff::{self, Diff, DiffOptions};
 use crate::error::Error;
 use crate::format::Format;
 use crate::model::{Header, Item};
@@ -100,6 +101,28 @@ impl Dataset {
     /// to stop at one.
     pub fn survey(&self, options: &SurveyOptions) -> Result<Survey, Error> {
         survey::run(&*self.source, options)
+    }
+
+    /// Compares it with another dataset, which may be of another format.
+    /// Images are the same by their path, annotations by class and place.
+    ///
+    /// # Errors
+    ///
+    /// A file of either cannot be read.
+    pub fn diff(&self, other: &Dataset, options: &DiffOptions) -> Result<Diff, Error> {
+        diff::run(&*self.source, &*other.source, options)
+    }
+
+    /// Draws images, by their numbers from 0, with what is annotated on them,
+    /// and returns the page as a PNG file.
+    ///
+    /// # Errors
+    ///
+    /// There is no such image, the page would be too large, or a file of
+    /// annotations cannot be read.
+    #[cfg(feature = "draw")]
+    pub fn draw(&self, images: &[usize], options: &crate::DrawOptions) -> Result<Vec<u8>, Error> {
+        crate::draw::page(&*self.source, images, options)
     }
 
     /// Writes it as `format` to the folder `out`, which must not be there yet.

@@ -4,7 +4,7 @@ use crate::convert::ConvertOptions;
 use crate::error::{Error, ErrorKind};
 use crate::output::Output;
 use crate::stream::{ReadOptions, Source, Target};
-use crate::{coco, dm, voc, yolo};
+use crate::{coco, dm, imagefolder, voc, yolo};
 use std::path::Path;
 
 /// A format of datasets.
@@ -21,11 +21,13 @@ pub enum Format {
     DmV1,
     /// DM v2: a JSON file an image, by tools.
     DmV2,
+    /// Image folder: a folder a class, for classification.
+    ImageFolder,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Coco, Self::Yolo, Self::Voc, Self::DmV1, Self::DmV2];
+    pub const ALL: [Self; 6] = [Self::Coco, Self::Yolo, Self::Voc, Self::DmV1, Self::DmV2, Self::ImageFolder];
 
     /// Its name on a command line.
     pub fn name(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Format {
             Self::Voc => "voc",
             Self::DmV1 => "dm_v1",
             Self::DmV2 => "dm_v2",
+            Self::ImageFolder => "imagefolder",
         }
     }
 
@@ -45,6 +48,7 @@ impl Format {
             Self::Voc => Box::new(voc::Voc::open(root, options)?),
             Self::DmV1 => Box::new(dm::Dm::open(root, dm::Version::V1, options)?),
             Self::DmV2 => Box::new(dm::Dm::open(root, dm::Version::V2, options)?),
+            Self::ImageFolder => Box::new(imagefolder::ImageFolder::open(root, options)?),
         })
     }
 
@@ -61,6 +65,7 @@ impl Format {
             Self::Voc => Box::new(voc::Writer::new(source, output, options, notes)?),
             Self::DmV1 => Box::new(dm::Writer::new(source, output, dm::Version::V1, notes)?),
             Self::DmV2 => Box::new(dm::Writer::new(source, output, dm::Version::V2, notes)?),
+            Self::ImageFolder => Box::new(imagefolder::Writer::new(source, output, options.images, notes)?),
         })
     }
 }

@@ -1,5 +1,5 @@
-//! Annotated image datasets: DM v1 and v2, YOLO, COCO and Pascal VOC, read,
-//! written and converted, any to any, at any size.
+//! Annotated image datasets: DM v1 and v2, YOLO, COCO, Pascal VOC and image
+//! folders, read, written and converted, any to any, at any size.
 //!
 //! ```
 //! use synapse_datasets::{ConvertOptions, Dataset, Format};
@@ -92,11 +92,15 @@ mod coco;
 mod convert;
 mod dataset;
 mod detect;
+mod diff;
 mod dm;
+#[cfg(feature = "draw")]
+mod draw;
 mod error;
 mod fields;
 mod format;
 mod geometry;
+mod imagefolder;
 mod json;
 mod loss;
 mod model;
@@ -123,6 +127,9 @@ mod yolo;
 
 pub use convert::{ConvertOptions, Images, Task};
 pub use dataset::Dataset;
+pub use diff::{Diff, DiffOptions, Difference, DifferenceKind};
+#[cfg(feature = "draw")]
+pub use draw::DrawOptions;
 pub use error::{Error, ErrorKind};
 pub use format::Format;
 pub use loss::LossKind;

@@ -77,6 +77,10 @@ loss_kinds! {
     Point "points" "the target has no single points",
     /// Labels of whole images.
     Label "image labels" "the target has no labels of whole images",
+    /// Labels of an image beyond its first.
+    FurtherLabel "further image labels" "the target has one label for each image; the first is kept",
+    /// Images without a label.
+    Unlabelled "images without label" "the target sorts images by their label; these are left out",
     /// Other tools.
     Tool "other annotations" "the target has no such annotations",
     /// Everything beyond the first image of a document.

@@ -206,7 +206,7 @@ fn names_may_be_long_and_of_any_language() {
     ];
     let document = json!({"images": images, "annotations": [], "categories": [{"id": 1, "name": "c"}]});
     work.write("in/annotations.json", document.to_string());
-    for format in Format::ALL {
+    for format in common::annotated() {
         let dataset = open(&work.path("in"), OnError::Report).unwrap();
         let report = dataset.convert(format, work.path(format.name()), &ConvertOptions::default()).unwrap();
         assert_eq!((report.images, report.wrong(ProblemKind::NoFile)), (2, 2), "{format}");
@@ -467,7 +467,7 @@ fn damage_never_panics() {
     let text =
         work.read("in/annotations.json").replace(r#""name": "c""#, r#""name": "c", "keypoints": ["l", "r"]"#);
     work.write("in/annotations.json", text);
-    for format in Format::ALL {
+    for format in common::annotated() {
         let name = format!("as_{format}");
         work.convert("in", format, &name);
         let files: Vec<String> =

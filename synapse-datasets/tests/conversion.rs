@@ -180,7 +180,7 @@ fn yolo_becomes_pixels_and_comes_back_the_same_text() {
         "yolo/data.yaml",
         "path: ../datasets/x\ntrain: images/train\nval: images/val\nnames:\n  0: no\n  1: yes\n",
     );
-    for format in Format::ALL.into_iter().filter(|format| *format != Format::Voc) {
+    for format in common::annotated().filter(|format| *format != Format::Voc) {
         let name = &format!("as_{format}");
         assert_eq!(work.convert("yolo", format, name).losses, [], "{name}");
         let back = format!("back_{name}");
@@ -373,7 +373,7 @@ fn the_number_of_threads_does_not_show() {
     let document =
         json!({"annotations": annotations, "images": images, "categories": [{"id": 1, "name": "c"}]});
     work.write("in/annotations.json", document.to_string());
-    for format in Format::ALL {
+    for format in common::annotated() {
         let run = |jobs: usize| {
             let out = format!("{format}{jobs}");
             let options = ConvertOptions { jobs, images: Images::Without, ..ConvertOptions::default() };
@@ -476,4 +476,34 @@ fn splits_are_kept_whatever_they_are_called() {
     let report = work.convert("coco", Format::DmV2, "dm");
     assert_eq!(report.lost(LossKind::Splits), 2);
     assert_eq!(work.files("dm/train/json"), ["a.json", "c.json"]);
+}
+
+#[test]
+fn image_folders_are_sorted_by_label() {
+    let work = Work::new();
+    let annotations = json!([
+        {"id": 1, "image_id": 1, "category_id": 2}, {"id": 2, "image_id": 1, "category_id": 1},
+        {"id": 3, "image_id": 2, "category_id": 1}, {"id": 4, "image_id": 3, "category_id": 1, "bbox": [1, 1, 2, 2]},
+    ]);
+    let images: Vec<Value> = ["a.bmp", "sub/a.bmp", "b.bmp"]
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            work.picture(&format!("in/{name}"), 10, 10);
+            json!({"id": index + 1, "file_name": name, "width": 10, "height": 10})
+        })
+        .collect();
+    let categories = json!([{"id": 1, "name": "../up"}, {"id": 2, "name": "cat/dog"}]);
+    let document = json!({"images": images, "annotations": annotations, "categories": categories});
+    work.write("in/annotations.json", document.to_string());
+    let report = work.convert("in", Format::ImageFolder, "out");
+    assert_eq!(work.files("out"), ["_up/sub/a.bmp", "cat_dog/a.bmp", "classes.txt"]);
+    assert_eq!(report.images, 2);
+    assert_eq!((report.lost(LossKind::FurtherLabel), report.lost(LossKind::Unlabelled)), (1, 1));
+    assert_eq!(report.lost(LossKind::Object), 1);
+    assert_eq!(Dataset::detect(work.path("out")).unwrap(), Format::ImageFolder);
+    let again = work.convert("out", Format::ImageFolder, "again");
+    assert_eq!(again.losses, []);
+    assert_eq!(work.files("again"), work.files("out"));
+    assert_eq!(work.read("again/classes.txt"), "../up\ncat/dog\n");
 }

@@ -20,6 +20,8 @@ enum Flavour {
     Boxes,
     Polygons,
     Joints,
+    /// One label for each image, and nothing else.
+    Labels,
     /// Everything at once, for formats that hold that.
     Mixed,
 }
@@ -48,6 +50,7 @@ fn holds(format: Format, flavour: Flavour) -> Holds {
             flags: false,
             image_folders: true,
         },
+        Format::ImageFolder => Holds { details: false, flags: false, ..all },
         Format::Voc => Holds { shapes: false, joints: false, details: false, image_folders: false, ..all },
         _ => all,
     }
@@ -97,6 +100,9 @@ fn object(flavour: Flavour) -> impl Strategy<Value = Value> {
     let details = (any::<bool>(), 0u32..9, "[a-zé\"\\\\ ]{0,8}", any::<[bool; 3]>());
     (rectangle(), 0i64..3, rings, mask(), joints, 0..4, details).prop_map(
         move |(bbox, class, rings, mask, joints, choice, (is_crowd, number, text, flags))| {
+            if flavour == Flavour::Labels {
+                return json!({"category_id": class * 2 + 1});
+            }
             let mut object = json!({"category_id": class * 2 + 1, "bbox": bbox, "area": 1.5, "iscrowd": u8::from(is_crowd)});
             let joints: Vec<f64> = joints.into_iter().flat_map(|(x, y, seen)| [x, y, f64::from(seen)]).collect();
             match (flavour, choice) {
@@ -123,13 +129,14 @@ fn object(flavour: Flavour) -> impl Strategy<Value = Value> {
 
 /// Images with their objects and their splits.
 fn dataset(flavour: Flavour) -> impl Strategy<Value = Vec<(bool, bool, Vec<Value>)>> {
-    let image = (any::<bool>(), any::<bool>(), prop::collection::vec(object(flavour), 0..4));
+    let count = if flavour == Flavour::Labels { 1..2 } else { 0..4 };
+    let image = (any::<bool>(), any::<bool>(), prop::collection::vec(object(flavour), count));
     prop::collection::vec(image, 1..4)
 }
 
 /// Writes the dataset as COCO, one file a split.
 fn write(work: &Work, images: &[(bool, bool, Vec<Value>)], flavour: Flavour) {
-    let joints = if flavour == Flavour::Boxes || flavour == Flavour::Polygons {
+    let joints = if matches!(flavour, Flavour::Boxes | Flavour::Polygons | Flavour::Labels) {
         json!(null)
     } else {
         json!(["left_a", "b", "c"])
@@ -168,7 +175,7 @@ fn task(flavour: Flavour) -> Option<Task> {
         Flavour::Boxes => Some(Task::Detect),
         Flavour::Polygons => Some(Task::Segment),
         Flavour::Joints => Some(Task::Keypoints),
-        Flavour::Mixed => None,
+        Flavour::Mixed | Flavour::Labels => None,
     }
 }
 
@@ -271,8 +278,11 @@ fn round_trip(first: Format, second: Format, flavour: Flavour, made: &[(bool, bo
 }
 
 fn every_pair(flavour: Flavour) {
-    let formats =
-        Format::ALL.into_iter().filter(|format| flavour != Flavour::Mixed || *format != Format::Yolo);
+    let formats = Format::ALL.into_iter().filter(|format| match flavour {
+        Flavour::Mixed => !matches!(format, Format::Yolo | Format::ImageFolder),
+        Flavour::Labels => !matches!(format, Format::Yolo | Format::Voc),
+        _ => *format != Format::ImageFolder,
+    });
     for first in formats.clone() {
         for second in formats.clone() {
             let mut runner =
@@ -299,6 +309,11 @@ fn polygons_come_back() {
 #[test]
 fn joints_come_back() {
     every_pair(Flavour::Joints);
+}
+
+#[test]
+fn labels_come_back() {
+    every_pair(Flavour::Labels);
 }
 
 #[test]

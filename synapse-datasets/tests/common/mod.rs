@@ -155,3 +155,8 @@ pub(crate) fn all_seen(dataset: &Dataset) -> Vec<(String, Vec<Seen>)> {
     };
     items(dataset).iter().map(look).collect()
 }
+
+/// The formats that hold more than a label for each image.
+pub(crate) fn annotated() -> impl Iterator<Item = Format> {
+    Format::ALL.into_iter().filter(|format| *format != Format::ImageFolder)
+}

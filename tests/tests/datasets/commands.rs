@@ -41,7 +41,7 @@ fn formats_are_named_and_refused_by_name() {
     bench.call("convert voc --from pascal --to dm --out dm").run().code(0);
     bench.call("convert dm --from dm --to dm_v1 --out dm1").run().code(0);
     assert_eq!(bench.call("info dm1 --json").run().code(0).document()["dataset"]["format"], "dm_v1");
-    bench.call("convert coco --to tfrecord --out x").run().code(2).says("tfrecord").says("pascal");
+    bench.call("convert coco --to tfrecord --out x").run().code(2).says("tfrecord").says("imagefolder");
     bench.call("convert nowhere --to yolo --out x").run().code(4).says("nowhere");
     bench.call("convert coco --to yolo --out dm").run().code(2).says("already there");
     bench.write("empty/readme.txt", "nothing");
@@ -170,4 +170,48 @@ fn an_interrupted_conversion_leaves_nothing() {
     running.signal(libc::SIGINT);
     running.wait().code(130).says("cancelled");
     assert_eq!(bench.names("."), ["big.json", "coco"]);
+}
+
+#[test]
+fn diff_tells_what_a_conversion_changed() {
+    let bench = Bench::new();
+    bench.call("convert coco --to dm --out dm").run().code(0);
+    let ended = bench.call("diff coco dm").run().code(0);
+    assert!(ended.stdout.ends_with("both have 2 images and 3 annotations; nothing differs\n"), "{ended}");
+    bench.call("convert coco --to yolo --task detect --out yolo").run().code(0);
+    let ended = bench.call("diff coco yolo").run().code(3).says("1 difference between A and B");
+    assert!(ended.stdout.contains("shape       1\n"), "{ended}");
+    assert!(ended.stdout.contains("a.bmp: number 0, dog at 10, 10, 20 × 20, polygon of 4 in A"), "{ended}");
+}
+
+#[test]
+fn view_draws_a_page() {
+    let bench = Bench::new();
+    bench.call("view coco --index 0 --out page.png --side 400").run().code(0).prints("page.png: 1 image\n");
+    let page = std::fs::read(bench.path("page.png")).expect("a page");
+    let side = |at: usize| u32::from_be_bytes([page[at], page[at + 1], page[at + 2], page[at + 3]]);
+    assert_eq!(&page[1..4], b"PNG");
+    assert_eq!((side(16), side(20) > 200), (424, true), "a gap on both sides of the picture");
+    let again = bench.call("view coco --image a.bmp --out again.png --side 400").run().code(0);
+    assert_eq!(std::fs::read(bench.path("again.png")).expect("a page"), page, "{again}");
+    bench.call("view coco --out sheet.png").run().code(0).prints("sheet.png: 2 images\n");
+    bench.call("view coco --index 7 --out x.png").run().code(2).says("has 2, counted from 0");
+    bench.call("view coco --image z.bmp --out x.png").run().code(4).says("its first image is `a.bmp`");
+    bench.call("view coco --index 0 --side 99999 --out x.png").run().code(0);
+}
+
+#[test]
+fn image_folders_are_found_and_written() {
+    let bench = Bench::new();
+    for path in ["pets/cat/1.bmp", "pets/cat/2.bmp", "pets/dog/1.bmp"] {
+        bench.write(path, "");
+        bench.picture(path, 10, 10);
+    }
+    let document = bench.call("info pets --json").run().code(0).document();
+    assert_eq!(document["dataset"]["format"], "imagefolder");
+    assert_eq!(document["dataset"]["kinds"]["labels"], 3);
+    bench.call("convert pets --to dm --out dm --splits train=1,val=0 --strict").run().code(0);
+    bench.call("convert dm --to imagefolder --out back").run().code(0);
+    assert_eq!(bench.names("back/train/cat"), ["1.bmp", "2.bmp"]);
+    bench.call("diff pets back --json").run().code(3);
 }

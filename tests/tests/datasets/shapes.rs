@@ -29,6 +29,8 @@ fn documents_fit_their_schemas() {
     fits(&bench.call("info coco --json").run().code(0).document(), "dataset-info");
     fits(&bench.call("validate coco --json").run().code(3).document(), "dataset-validate");
     fits(&bench.call("validate yolo --json").run().code(0).document(), "dataset-validate");
+    fits(&bench.call("diff coco yolo --json").run().code(3).document(), "dataset-diff");
+    fits(&bench.call("view coco --out page.png --json").run().code(0).document(), "dataset-view");
     let error = bench.call("info nowhere --json").run().code(4).error();
     fits(&serde_json::json!({ "error": error }), "error");
 }

@@ -1,12 +1,14 @@
 //! `synapse dataset`.
 
 mod convert;
+mod diff;
 mod errors;
 mod info;
 mod progress;
 mod source;
 mod tallies;
 mod validate;
+mod view;
 
 use clap::Subcommand;
 use synapse_sdk::errors::Result;
@@ -19,6 +21,8 @@ pub(crate) enum DatasetCommand {
     Convert(Box<convert::ConvertArgs>),
     Info(info::InfoArgs),
     Validate(validate::ValidateArgs),
+    Diff(diff::DiffArgs),
+    View(view::ViewArgs),
 }
 
 impl DatasetCommand {
@@ -27,6 +31,8 @@ impl DatasetCommand {
             Self::Convert(args) => args.execute(output),
             Self::Info(args) => args.execute(output),
             Self::Validate(args) => args.execute(output),
+            Self::Diff(args) => args.execute(output),
+            Self::View(args) => args.execute(output),
         }
     }
 }
