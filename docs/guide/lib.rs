@@ -22,5 +22,8 @@ pub mod local_execution {}
 #[doc = include_str!("steps.md")]
 pub mod steps {}
 
+#[doc = include_str!("dataset-conversion.md")]
+pub mod dataset_conversion {}
+
 #[doc = include_str!("from-python.md")]
 pub mod from_python {}

@@ -21,6 +21,27 @@ const MANIFEST: &str = r##"{"sdk":"0.1.0","actions":[{"name":"train","item":"Tra
 "required":["epochs"],"additionalProperties":false,"$defs":{"Adam":{"type":"object"}}},"result":true}],
 "data_types":[{"id":"coco_dataset","format":"coco","parent":"dataset"},{"id":"dataset"}]}"##;
 
+const COCO: &str = r#"{"info":{"year":2026},"images":[{"id":1,"file_name":"a.jpg","width":64,"height":48}],
+"categories":[{"id":3,"name":"cat","keypoints":["l","r"],"skeleton":[[1,2]]}],"annotations":[{"id":1,"image_id":1,
+"category_id":3,"bbox":[1,2,30.5,4e1],"segmentation":[[1,2,3,4,5,6.25]],"keypoints":[1,2,2,3,4,1],"iscrowd":0},
+{"id":2,"image_id":1,"category_id":3,"segmentation":{"size":[48,64],"counts":[10,20,3042]},"iscrowd":1},
+{"id":3,"image_id":1,"category_id":3,"segmentation":{"size":[10,20],"counts":"f064000000000f3"}}]}"#;
+
+const VOC: &str = "<?xml version=\"1.0\"?><annotation><filename>a.bmp</filename><size><width>64</width>\
+<height>48</height><depth>3</depth></size><object><name>cat &amp; dog</name><pose>Left</pose><truncated>1</truncated>\
+<difficult>0</difficult><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30.5</xmax><ymax>40</ymax></bndbox></object></annotation>";
+
+const DM_V1: &str = r#"{"extra":{"image_1":{"width":64,"height":48}},"annotations":{"image_1":[{"id":"A","tool":"bounding_box",
+"classification":{"class":"cat","color":"red"}},{"id":"B","tool":"polygon","classification":{"class":"cat"}}]},
+"annotationsData":{"image_1":[{"id":"A","coordinate":{"x":1,"y":2,"width":3,"height":4,"rotation":0.5}},
+{"id":"B","coordinate":[{"x":1,"y":2,"id":"p"},{"x":3,"y":4},{"x":5,"y":1}]}]},"relations":{},"annotationGroups":{}}"#;
+
+const DM_V2: &str = r#"{"classification":{"bounding_box":["cat"]},"images":[{"bounding_box":[{"id":"A","classification":"cat",
+"attrs":[{"name":"rotation","value":0.5}],"data":[1,2,3,4]}],"polygon":[{"id":"B","classification":"cat","attrs":[],
+"data":[[1,2],[3,4],[5,1]]}],"keypoint":[{"id":"K","classification":"l","attrs":[],"data":[1,2],"visibility":1,
+"group_id":"g"}],"segmentation":[{"id":"S","classification":"cat","attrs":[],"data":[[0,10],[64,3]],"encoding":"dm_rle",
+"isCompressed":true,"compressionFormat":"rle"}]}]}"#;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let library = arguments.next().ok_or("usage: seeds LIBRARY CONFIG…")?;
@@ -33,6 +54,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert!(read.reasons.is_empty() && read.identity.is_some(), "the seed is no plugin: {read:?}");
     seed("plugin_file", "plugin", &small)?;
     seed("manifest", "manifest", MANIFEST.as_bytes())?;
+    for (target, text) in [
+        ("dataset_coco", COCO),
+        ("dataset_yolo", "0 0.5 0.5 0.2 0.2\n1 0.1 0.1 0.2 0.1 0.2 0.2\n0 0.5 0.5 0.1 0.1 0.9\n"),
+        (
+            "dataset_yolo_yaml",
+            "path: .\ntrain: images\nval: [images]\nnc: 1\nnames:\n  0: cat\nkpt_shape: [2, 3]\n",
+        ),
+        ("dataset_voc", VOC),
+        ("dataset_dm_v1", DM_V1),
+        ("dataset_dm_v2", DM_V2),
+    ] {
+        seed(target, "whole", text.as_bytes())?;
+    }
     seed("signature", "changes", &[10, 0, b'A', 200, 0, b'=', 90, 1, 0])?;
     for (index, config) in arguments.enumerate() {
         seed("config", &format!("config-{index}"), &fs::read(config)?)?;

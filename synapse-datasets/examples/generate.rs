@@ -261,6 +261,9 @@ fn picture((width, height): (u32, u32)) -> Vec<u8> {
     bmp.extend(40u32.to_le_bytes());
     bmp.extend(width.to_le_bytes());
     bmp.extend(height.to_le_bytes());
-    bmp.extend([0; 28]);
+    // One plane of 24 bits, not compressed.
+    bmp.extend([1, 0, 24, 0]);
+    bmp.extend([0; 24]);
+    bmp[10] = 54;
     bmp
 }

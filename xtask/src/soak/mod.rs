@@ -27,6 +27,7 @@
 
 mod command;
 mod context;
+mod datasets;
 mod faults;
 mod floods;
 mod fuzz;
@@ -45,7 +46,8 @@ use self::context::Soak;
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 /// In the order in which they run.
-const PARTS: &[Part] = &[faults::PART, floods::PART, fuzz::PART, sanitizer::PART, valgrind::PART];
+const PARTS: &[Part] =
+    &[faults::PART, floods::PART, datasets::PART, fuzz::PART, sanitizer::PART, valgrind::PART];
 
 /// How long each part of a short soak goes on.
 const SHORT: Duration = Duration::from_secs(15);
