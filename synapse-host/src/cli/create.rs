@@ -155,7 +155,8 @@ impl CreateArgs {
 fn refusal(name: &str, code: &str) -> Result<(), String> {
     let refused = NewPlugin::new(name, code, Category::Custom).map(drop);
     refused.map_err(|error| match error.hint_text().filter(|hint| hint.starts_with("for example")) {
-        Some(hint) => format!("{error}; {}", hint.replace("--code ", "")),
+        // A terminal clears one line of it, no more.
+        Some(hint) => format!("that is no code; {}", hint.replace("--code ", "")),
         None => error.to_string(),
     })
 }

@@ -30,6 +30,13 @@ fn commands_of_the_readme_and_the_guide_can_be_parsed() {
     }
 }
 
+/// How a command is refused that is only named, without what it needs.
+const INCOMPLETE: [ErrorKind; 3] = [
+    ErrorKind::MissingRequiredArgument,
+    ErrorKind::MissingSubcommand,
+    ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+];
+
 /// A command as it is shown.
 #[derive(Debug)]
 struct Shown {
@@ -49,7 +56,7 @@ fn collect_examples(command: &clap::Command, shown: &mut Vec<Shown>) {
 }
 
 fn pages(root: &Path) -> Vec<PathBuf> {
-    let folders = ["", "docs", "docs/guide"].map(|folder| root.join(folder));
+    let folders = ["", "docs/guide"].map(|folder| root.join(folder));
     let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("a folder").flatten());
     let pages: Vec<PathBuf> = files
         .map(|file| file.path())
@@ -90,7 +97,7 @@ fn refused(commands: Vec<Shown>) -> Vec<String> {
         let own = words[start + 1..].iter().skip_while(|word| *word == "--").take_while(is_own);
         let own = own.map(|word| word.trim_end_matches([')', ';']));
         match Cli::try_parse_from(std::iter::once("synapse").chain(own)) {
-            Err(error) if !whole && error.kind() == ErrorKind::MissingRequiredArgument => None,
+            Err(error) if !whole && INCOMPLETE.contains(&error.kind()) => None,
             Err(error) if error.use_stderr() => Some(format!("{text}: {error}")),
             _ => None,
         }
