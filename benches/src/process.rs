@@ -2,7 +2,8 @@
 //!
 //! Commands take turns, so that a busy moment of the machine meets all alike.
 //! With the argument `edit` it measures what an author waits for: a changed
-//! function of a plugin outside this workspace, built and run.
+//! function of a plugin outside this workspace, built and run; with `bundle` what
+//! plugins cost that travel, beside a process that does nothing.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -97,7 +98,68 @@ fn edits() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Builds the bundle of the greeter, then runs, inspects and lists.
+fn bundles() -> std::io::Result<()> {
+    const COPIES: usize = 1_000;
+    let synapse = workspace().join("target/release/synapse");
+    let greet = workspace().join("examples/greet");
+    let base = std::env::temp_dir().join(format!("synapse-bench-{}", std::process::id()));
+    let (home, plugins) = (base.join("home"), base.join("plugins"));
+    std::fs::create_dir_all(&plugins)?;
+    let folder = greet.display().to_string();
+    let mut build = Timed::new(
+        "plugin build, nothing stale",
+        &synapse,
+        &["plugin", "build", "--release", "--path", &folder],
+    );
+    build.once(&home);
+    let bundle = greet.join("dist/greet-0.1.0.synapse").display().to_string();
+    let library = greet.join("dist/libgreet.so");
+    for copy in 0..COPIES {
+        std::fs::copy(&library, plugins.join(format!("libgreet{copy}.so")))?;
+    }
+    let (plugins, library) = (plugins.display().to_string(), library.display().to_string());
+    let ada = ["greet", "-P", "name=Ada"];
+    let run = |plugin| [&["plugin", "run", plugin][..], &ada].concat();
+    let mut commands = [
+        Timed::new("/bin/true", "/bin/true", &[]),
+        Timed::new("synapse --help", &synapse, &["--help"]),
+        build,
+        Timed::new("plugin run (stamped .so)", &synapse, &run(&library)),
+        Timed::new("plugin run (bundle)", &synapse, &run(&bundle)),
+        Timed::new(
+            "plugin run (bundle, no record)",
+            &synapse,
+            &[&run(&bundle)[..], &["--no-record"]].concat(),
+        ),
+        Timed::new("plugin inspect (bundle)", &synapse, &["plugin", "inspect", &bundle]),
+        Timed::new("plugin list (1,000 .so)", &synapse, &["plugin", "list", &plugins]),
+    ];
+    let mut first = Timed::new("plugin run (bundle, first time)", &synapse, &run(&bundle));
+    for round in 0..ROUNDS {
+        for command in &mut commands {
+            command.once(&home);
+            if round == 0 {
+                command.times.clear();
+            }
+        }
+        let fresh = base.join("fresh");
+        first.once(&fresh);
+        std::fs::remove_dir_all(fresh)?;
+    }
+    println!("{:<32} {:>8} {:>8} {:>8}  ms, {} rounds", "", "p50", "min", "p90", ROUNDS - 1);
+    for command in commands.iter_mut().chain([&mut first]) {
+        command.times.sort();
+        let at = |share: usize| command.times[command.times.len() * share / 100].as_secs_f64() * 1e3;
+        println!("{:<32} {:>8.2} {:>8.2} {:>8.2}", command.name, at(50), at(0), at(90));
+    }
+    std::fs::remove_dir_all(base)
+}
+
 fn main() {
+    if std::env::args().any(|argument| argument == "bundle") {
+        return bundles().unwrap_or_else(|error| eprintln!("error: {error}"));
+    }
     if std::env::args().any(|argument| argument == "edit") {
         return edits().unwrap_or_else(|error| eprintln!("error: {error}"));
     }

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use object::{Object, ObjectSection};
+use synapse_host::bundle::{HERE, Parts};
 use synapse_host::check::PluginFile;
 
 const KEPT: [&str; 6] =
@@ -53,6 +54,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let read = PluginFile::of_bytes(&small);
     assert!(read.reasons.is_empty() && read.identity.is_some(), "the seed is no plugin: {read:?}");
     seed("plugin_file", "plugin", &small)?;
+    seed("bundle", "bundle", &bundle(&small)?)?;
+    seed("stamp", "plugin", &small)?;
     seed("manifest", "manifest", MANIFEST.as_bytes())?;
     for (target, text) in [
         ("dataset_coco", COCO),
@@ -72,6 +75,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         seed("config", &format!("config-{index}"), &fs::read(config)?)?;
     }
     Ok(())
+}
+
+/// A bundle of a library.
+fn bundle(library: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let manifest = serde_json::from_str(MANIFEST)?;
+    let parts = Parts {
+        code: "net",
+        name: "Net",
+        version: "0.1.0",
+        category: "custom",
+        actions: vec!["train".to_owned()],
+        config: "code: net\n",
+        readme: Some("# Net\n"),
+        target: HERE,
+        library: "libnet.so",
+        bytes: library,
+        image_sha256: "",
+        native: Vec::new(),
+        manifest: &manifest,
+    };
+    let mut bytes = Vec::new();
+    synapse_host::bundle::write(&parts, &mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
 }
 
 fn seed(target: &str, name: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {

@@ -56,6 +56,11 @@ impl Home {
         self.0.join("sdk").join(version)
     }
 
+    /// Bundles, unpacked, and what was found out about libraries.
+    pub fn cache(&self) -> PathBuf {
+        self.0.join("cache")
+    }
+
     /// Installed plugins.
     pub fn plugins(&self) -> PathBuf {
         self.0.join("plugins")
@@ -118,6 +123,7 @@ mod tests {
         for path in [
             home.runs(),
             home.builds(),
+            home.cache(),
             home.digests(),
             home.plugins(),
             home.sdk("1"),

@@ -20,7 +20,10 @@ use synapse_sdk::manifest::Manifest;
 use synapse_sdk::{Env, PluginError};
 
 use crate::check::{self, Machine};
+use crate::files::put_whole;
+use crate::home::Home;
 use crate::inspect::{Inspected, inspect};
+use crate::record::sha256_of;
 use crate::worker_program::ask_for_manifest;
 
 /// A plugin's file, checked; its code is loaded when it is first needed here.
@@ -115,6 +118,7 @@ impl Image {
             None => load(&self.path, &self.path)?,
             Some(file) => load_again(&self.path, file)?,
         };
+        self.check_stamp(&plugin)?;
         Ok(self.plugin.get_or_init(|| plugin))
     }
 
@@ -125,6 +129,27 @@ impl Image {
         let machine = Machine::here();
         let reasons = check::on_this_machine(&self.path, Some(&inspected.facts), &inspected.needs, &machine);
         check::error(&self.path, &reasons).map_or(Ok(()), Err)
+    }
+
+    /// What is stamped into a file has to be what its code says. That is found
+    /// out once for each digest, and remembered.
+    fn check_stamp(&self, plugin: &PluginImage) -> Result<()> {
+        if !self.inspected.is_stamped() {
+            return Ok(());
+        }
+        let note = note_of(&self.path);
+        if note.as_ref().is_some_and(|note| note.exists()) {
+            return Ok(());
+        }
+        let Some(stamp) = self.inspected.stamp(&self.path)? else { return Ok(()) };
+        if let Some(reason) = check::differs(&stamp.manifest, &plugin.describe()?) {
+            return Err(reason.error(&self.path));
+        }
+        // Without it the next process asks again.
+        if let Some(note) = note {
+            let _ = put_whole(&note, |_| Ok(()));
+        }
+        Ok(())
     }
 
     /// The object of an action, made once per environment: a call with other
@@ -145,21 +170,30 @@ impl Image {
         Ok(made)
     }
 
-    /// What the plugin describes of itself; asked once. Where its code is not
-    /// loaded a worker is asked.
+    /// What the plugin describes of itself: as it is stamped into the file, else
+    /// it is asked, once. Where its code is not loaded a worker is asked.
     ///
     /// # Errors
-    /// As [`PluginImage::describe`]; the worker cannot be started or died.
+    /// As [`Inspected::stamp`] and [`PluginImage::describe`]; the worker cannot be started or died.
     pub fn manifest(&self) -> Result<&Manifest> {
         if let Some(manifest) = self.manifest.get() {
             return Ok(manifest);
         }
-        let manifest = match self.plugin.get() {
-            Some(plugin) => plugin.describe()?,
-            None => ask_for_manifest(&self.path)?,
+        let stamp = self.inspected.stamp(&self.path)?.map(|stamp| stamp.manifest);
+        let manifest = match (stamp, self.plugin.get()) {
+            (Some(stamped), _) => stamped,
+            (None, Some(plugin)) => plugin.describe()?,
+            (None, None) => ask_for_manifest(&self.path)?,
         };
         Ok(self.manifest.get_or_init(|| manifest))
     }
+}
+
+/// Where it is noted that a file's stamp is what its code says.
+fn note_of(path: &Path) -> Option<PathBuf> {
+    let home = Home::from_env()?;
+    let digest = sha256_of(&home, path).ok()?;
+    Some(home.cache().join("described").join(digest))
 }
 
 impl Stamp {

@@ -26,6 +26,8 @@ pub struct Inspected {
     /// Whether a panic in it can be caught. Otherwise it ends the process, so
     /// the plugin is run in a worker only.
     pub panic_unwinds: bool,
+    /// Major and minor version of the plugin interface that it speaks.
+    pub abi: (u16, u16),
     /// What it needs of the system.
     pub needs: Needs,
     /// The bytes of its stamp, when it has one.
@@ -43,6 +45,11 @@ impl Inspected {
             return Ok(());
         }
         Err(Reason::PanicAborts.error(path))
+    }
+
+    /// Whether something is stamped into the file.
+    pub fn is_stamped(&self) -> bool {
+        self.stamp.is_some()
     }
 
     /// What is stamped into the file; `None` when nothing is.
@@ -85,6 +92,7 @@ pub fn inspected(file: PluginFile, path: &Path) -> Result<Inspected> {
         config_text: identity.config.into_owned(),
         config_warnings: loaded.warnings,
         panic_unwinds: identity.panic_unwinds,
+        abi: (identity.abi_major, identity.abi_minor),
         needs: file.needs.unwrap_or_default(),
         stamp: file.stamp,
     })

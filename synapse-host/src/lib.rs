@@ -6,6 +6,7 @@
 
 pub mod author;
 pub mod bundle;
+mod cache;
 pub mod changelog;
 pub mod check;
 pub mod cli;
@@ -22,6 +23,7 @@ pub mod package;
 pub mod plugin;
 pub mod plugin_ref;
 pub mod record;
+pub mod registry;
 pub mod run;
 pub mod sdk_dependency;
 pub mod sdk_source;

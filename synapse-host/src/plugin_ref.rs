@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Instant;
@@ -14,17 +13,20 @@ use synapse_sdk::suggest::nearest;
 use synapse_sdk::{ErrorKind, PluginError};
 
 use crate::author::{self, BuildFailure, BuildRequest, Built, Profile};
+use crate::cache::Unpacked;
+use crate::check::Reason;
 use crate::config;
 use crate::home::Home;
-use crate::inspect::inspect;
 use crate::plugin::{Plugin, read_config};
+use crate::registry::{self, Kind};
 use crate::sdk_dependency;
+use crate::trust;
 
 /// How a plugin is named.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PluginRef {
-    /// A folder with a `config.yaml`, or a library file.
+    /// A folder with a `config.yaml`, a library file, or a bundle.
     Path(PathBuf),
     /// The code in its config.
     Code(String),
@@ -70,6 +72,9 @@ pub struct Resolver<'a> {
     profile: Profile,
     color: bool,
     loads: bool,
+    /// Whether what was unpacked of a bundle is hashed again, instead of
+    /// remembered to be right as long as its times say so.
+    pub(crate) verify: bool,
     report: Box<dyn FnMut(Progress<'_>) + 'a>,
 }
 
@@ -88,7 +93,7 @@ pub enum Progress<'a> {
 
 impl Default for Resolver<'_> {
     fn default() -> Self {
-        Self { profile: Profile::Dev, color: false, loads: true, report: Box::new(|_| ()) }
+        Self { profile: Profile::Dev, color: false, loads: true, verify: false, report: Box::new(|_| ()) }
     }
 }
 
@@ -146,18 +151,30 @@ impl<'a> Resolver<'a> {
         if path.is_dir() {
             return self.library_of(&path, config);
         }
-        if path.extension().is_some_and(|extension| extension == "synapse") {
-            return Err(PluginError::new(
-                ErrorKind::Usage,
-                format!("{}: bundles cannot be read by this version of synapse", path.display()),
-            )
-            .hint("name the plugin's folder or its .so file"));
-        }
         if !path.exists() {
             return Err(NotFoundError::new(format!("there is no plugin at {}", path.display()))
-                .hint("name a plugin's folder, its .so file, or its code"));
+                .hint("name a plugin's folder, bundle or .so file, or its code"));
         }
-        Ok(path)
+        match Kind::of(&path) {
+            Some(Kind::Bundle) => self.library_of_bundle(&path),
+            _ => Ok(path),
+        }
+    }
+
+    /// The library of a bundle, in the cache.
+    fn library_of_bundle(&self, bundle: &Path) -> Result<PathBuf> {
+        let home = Home::from_env().ok_or_else(|| {
+            PluginError::new(ErrorKind::NotFound, "there is no folder to unpack a bundle into")
+                .hint("set SYNAPSE_HOME, or HOME, to a folder")
+        })?;
+        let unpacked = Unpacked::of(&home, bundle, self.verify)?;
+        if trust::is_required() {
+            let verdict = trust::vouch(bundle, &unpacked)?;
+            if !verdict.is_known() {
+                return Err(Reason::Untrusted(verdict).error(bundle));
+            }
+        }
+        Ok(unpacked.library)
     }
 
     /// A library found once in this process is not looked for again.
@@ -237,16 +254,19 @@ pub(crate) fn place_of(plugin: &PluginRef) -> Result<PathBuf> {
 /// A code is looked for in the current folder, in the folders of
 /// `SYNAPSE_PLUGIN_PATH`, and among the installed plugins.
 fn find_code(code: &str) -> Result<PathBuf> {
-    let places = places();
-    if let Some(place) = places.iter().find(|place| code_of(place).as_deref() == Some(code)) {
-        return Ok(place.clone());
+    let is_it = |(path, kind): &(PathBuf, Kind)| code_of(path, *kind).as_deref() == Some(code);
+    if let Some((place, _)) = named_places().into_iter().find(is_it) {
+        return Ok(place);
     }
-    let codes: Vec<String> = places.iter().filter_map(|place| code_of(place)).collect();
+    if let Some(place) = Home::from_env().and_then(|home| registry::installed(&home, code)) {
+        return Ok(place);
+    }
+    let codes = known_codes();
     let hint = match nearest(code, codes.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            "name its folder with --path, or add the folder that holds it to SYNAPSE_PLUGIN_PATH".to_owned()
-        }
+        None => "name its folder with --path, install it with `synapse plugin install`, or add the folder \
+                 that holds it to SYNAPSE_PLUGIN_PATH"
+            .to_owned(),
     };
     Err(NotFoundError::new(format!("no plugin with the code `{code}`"))
         .details(json!({ "code": code, "available": codes }))
@@ -255,31 +275,30 @@ fn find_code(code: &str) -> Result<PathBuf> {
 
 /// The codes a plugin can be named by here.
 pub(crate) fn known_codes() -> Vec<String> {
-    let mut codes: Vec<String> = places().iter().filter_map(|place| code_of(place)).collect();
+    let mut codes: Vec<String> = places().iter().filter_map(|(path, kind)| code_of(path, *kind)).collect();
     codes.sort();
     codes.dedup();
     codes
 }
 
 /// Where plugins that are named by code may lie, the nearest first.
-fn places() -> Vec<PathBuf> {
-    let mut places = vec![PathBuf::from(".")];
+pub(crate) fn places() -> Vec<(PathBuf, Kind)> {
+    let installed = Home::from_env().map(|home| registry::within(&home.plugins()).unwrap_or_default());
+    named_places().into_iter().chain(installed.unwrap_or_default()).collect()
+}
+
+/// Those that are not installed: the current folder, and what lies in those of
+/// `SYNAPSE_PLUGIN_PATH`.
+fn named_places() -> Vec<(PathBuf, Kind)> {
+    let here = PathBuf::from(".");
+    let mut places: Vec<(PathBuf, Kind)> = Kind::of(&here).map(|kind| (here, kind)).into_iter().collect();
     let path = std::env::var_os("SYNAPSE_PLUGIN_PATH").unwrap_or_default();
-    let installed = Home::from_env().map(|home| home.plugins());
-    for folder in std::env::split_paths(&path).filter(|path| !path.as_os_str().is_empty()).chain(installed) {
-        let mut within: Vec<PathBuf> =
-            fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-        within.sort();
-        places.push(folder);
-        places.extend(within);
+    for folder in std::env::split_paths(&path).filter(|path| !path.as_os_str().is_empty()) {
+        places.extend(registry::within(&folder).unwrap_or_default());
     }
     places
 }
 
-fn code_of(place: &Path) -> Option<String> {
-    if place.is_dir() {
-        return Some(read_config(&config::find(place)?).ok()?.code);
-    }
-    let is_library = place.extension().is_some_and(|extension| extension == "so");
-    is_library.then(|| inspect(place).ok())?.map(|inspected| inspected.config.code)
+fn code_of(path: &Path, kind: Kind) -> Option<String> {
+    registry::summary(path, kind).ok().map(|facts| facts.code)
 }

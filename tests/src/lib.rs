@@ -6,6 +6,7 @@
 //! anywhere.
 
 mod build;
+mod bundled;
 mod command;
 mod created;
 mod generated;
@@ -14,6 +15,7 @@ mod patched;
 mod terminal;
 
 pub use build::{library, synapse, workspace};
+pub use bundled::Bundled;
 pub use command::{Ended, Invocation, Running, Synapse, goes_away, is_alive};
 pub use created::Nursery;
 pub use generated::Generated;

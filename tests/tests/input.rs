@@ -193,11 +193,12 @@ fn malformed_pairs_are_answered_with_an_example() {
 }
 
 #[test]
-fn a_bundle_is_refused_as_one() {
+fn a_library_called_a_bundle_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let bundle = folder.path().join("greet-0.1.0.synapse");
     fs::copy(library("greet"), &bundle).expect("a copy");
-    Synapse::new().call("plugin run").arg(&bundle).words("greet").run().code(2).says("bundle");
+    let run = Synapse::new().call("plugin run").arg(&bundle).words("greet").run().code(5);
+    run.says("as a bundle it is damaged");
 }
 
 #[test]

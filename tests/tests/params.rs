@@ -4,7 +4,13 @@ use serde_json::{Value, json};
 use synapse_tests::{Generated, Synapse, library};
 
 fn inspect(words: &str) -> Value {
-    Synapse::new().call("plugin inspect").arg(library("misbehave")).words(words).run().code(0).document()
+    Synapse::new()
+        .call("plugin inspect --describe")
+        .arg(library("misbehave"))
+        .words(words)
+        .run()
+        .code(0)
+        .document()
 }
 
 #[test]
@@ -42,7 +48,7 @@ fn the_form_of_an_action_has_an_input_for_each_param() {
 
 #[test]
 fn an_overview_tells_what_a_plugin_can_do() {
-    let ended = Synapse::new().call("plugin inspect").arg(library("greet")).run().code(0);
+    let ended = Synapse::new().call("plugin inspect --describe").arg(library("greet")).run().code(0);
     let text = &ended.stdout;
     assert!(text.starts_with("greet 0.1.0 · "), "{text}");
     assert!(text.contains("Greets someone."), "{text}");
@@ -52,7 +58,7 @@ fn an_overview_tells_what_a_plugin_can_do() {
 #[test]
 fn an_action_that_is_not_there_has_no_schema() {
     let synapse = Synapse::new();
-    let asked = synapse.call("plugin inspect").arg(library("greet")).words("--form gret");
+    let asked = synapse.call("plugin inspect --describe").arg(library("greet")).words("--form gret");
     asked.run().code(4).says("Action not found: gret").says("did you mean `greet`?");
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use synapse_sdk::schema::Schema;
-use synapse_tests::{Nursery, Synapse, library, workspace};
+use synapse_tests::{Bundled, Nursery, Synapse, library, workspace};
 
 #[track_caller]
 fn fits(document: &Value, schema: &str) {
@@ -61,7 +61,8 @@ fn events_while_an_action_runs() {
 #[test]
 fn what_is_told_without_a_run() {
     let synapse = Synapse::new();
-    let inspected = synapse.call("plugin inspect --json").arg(library("classifier")).run().code(0).document();
+    let inspected =
+        synapse.call("plugin inspect --describe --json").arg(library("classifier")).run().code(0).document();
     fits(&inspected, "inspect");
     fits(&synapse.act("greet", "greet --json --dry-run -P name=Ada").run().code(0).document(), "dry-run");
 }
@@ -81,6 +82,21 @@ fn this_machine_and_this_command() {
     for words in ["--version --json", "--json -V"] {
         fits(&synapse.call(words).run().code(0).document(), "version");
     }
+}
+
+#[test]
+fn plugins_that_travel() {
+    let synapse = Synapse::new();
+    let bundled = Bundled::of("greet");
+    for file in [bundled.bundle(), bundled.library(), &library("greet")] {
+        fits(&synapse.call("plugin inspect --json").arg(file).run().code(0).document(), "inspect");
+    }
+    fits(&synapse.call("plugin check --json").arg(bundled.bundle()).run().code(0).document(), "check");
+    let install = synapse.call("plugin install --trust --json").arg(bundled.bundle()).run().code(0);
+    fits(&install.document(), "install");
+    fs::write(synapse.home().join("plugins/damaged.so"), "no library").expect("a file");
+    fits(&synapse.call("plugin list --json").run().code(0).document(), "list");
+    fits(&synapse.call("plugin uninstall greet --json").run().code(0).document(), "uninstall");
 }
 
 #[test]

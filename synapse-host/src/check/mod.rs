@@ -13,8 +13,10 @@ mod version;
 use std::path::Path;
 
 use synapse_sdk::abi::identity::Facts;
-use synapse_sdk::errors::Result;
+use synapse_sdk::errors::{Result, ResultExt};
 
+use crate::bundle::{Bundle, HERE};
+use crate::registry::Kind;
 use crate::trust;
 
 pub use described::{described, differs, unregistered};
@@ -31,7 +33,42 @@ pub use version::Version;
 /// # Errors
 /// As [`PluginFile::read`]: the file cannot be opened.
 pub fn why_not(path: &Path, machine: &Machine) -> Result<Vec<Reason>> {
-    let file = PluginFile::read(path)?;
+    match Kind::of(path) {
+        Some(Kind::Bundle) => bundle(path, machine),
+        _ => library(path, PluginFile::read(path)?, machine),
+    }
+}
+
+/// As [`why_not`], of a bundle: its archive, and the library for this machine.
+fn bundle(path: &Path, machine: &Machine) -> Result<Vec<Reason>> {
+    let bundle = match Bundle::examine(path)? {
+        Ok(bundle) => bundle,
+        Err(reason) => return Ok(vec![reason]),
+    };
+    let mut reasons = Vec::new();
+    let damaged = bundle.verify().with_context(|| path.display().to_string())?;
+    reasons.extend(damaged.map(|(_, reason)| reason));
+    let entry = match bundle.library_here() {
+        Ok(library) => bundle.manifest().file(&library.path),
+        Err(reason) => {
+            reasons.push(reason);
+            None
+        }
+    };
+    let Some(entry) = entry.filter(|_| reasons.is_empty()) else {
+        reasons.extend(untrusted(path)?);
+        return Ok(reasons);
+    };
+    let bytes = bundle.read_of(path, entry)?;
+    let mut found = library(path, PluginFile::of_bytes(&bytes), machine)?;
+    // It brings these along.
+    let ships =
+        |name: &str| bundle.manifest().files_for(HERE).any(|file| file.path.ends_with(&format!("/{name}")));
+    found.retain(|reason| !matches!(reason, Reason::MissingLibrary { name, .. } if ships(name)));
+    Ok(found)
+}
+
+fn library(path: &Path, file: PluginFile, machine: &Machine) -> Result<Vec<Reason>> {
     let foreign = file.reasons.iter().any(|reason| matches!(reason, Reason::Machine { .. }));
     let mut reasons = file.reasons;
     reasons.extend(untrusted(path)?);

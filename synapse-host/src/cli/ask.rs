@@ -56,6 +56,21 @@ impl Asker {
         answered(select.interact())
     }
 
+    /// Asks for leave to do what cannot be undone; no is what is not answered.
+    ///
+    /// # Errors
+    /// [`Cancelled`](ErrorKind::Cancelled) when the answer is no.
+    pub(super) fn confirm_danger(&self, question: &str, otherwise: &str) -> Result<()> {
+        let confirm = Confirm::with_theme(&*self.theme).with_prompt(question).default(false);
+        let refused = || PluginError::new(ErrorKind::Cancelled, otherwise);
+        match answered(confirm.interact()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(refused()),
+            Err(error) if error.kind() == ErrorKind::Cancelled => Err(refused()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// # Errors
     /// [`Cancelled`](ErrorKind::Cancelled) when the answer is no.
     pub(super) fn confirm(&self, question: &str) -> Result<()> {

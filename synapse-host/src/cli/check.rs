@@ -27,7 +27,7 @@ use crate::worker_program::ask_for_manifest;
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
-    /// The plugin's folder, .so file or code
+    /// The plugin's folder, bundle, .so file or code
     #[arg(value_name = "TARGET")]
     named: Option<String>,
     #[command(flatten)]
@@ -48,7 +48,8 @@ Exit code 5: it would not load here. 3: config and code differ, or the config is
 
 /// A plugin that would load here.
 struct Checked {
-    library: PathBuf,
+    /// The library, or the bundle.
+    file: PathBuf,
     inspected: Inspected,
     manifest: Manifest,
     machine: Machine,
@@ -65,8 +66,11 @@ struct Source {
 
 impl CheckArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
+        let file = self.target.file(self.named.as_deref(), common, output)?;
+        let machine = Machine::here();
+        refuse(&file.path, &check::why_not(&file.path, &machine)?)?;
         let library = self.target.locate(self.named.as_deref(), common, output)?;
-        let checked = Checked::loadable(library)?;
+        let checked = Checked::loadable(file.path, library, machine)?;
         if !self.why_not {
             self.check_config(&checked, output)?;
         }
@@ -101,7 +105,7 @@ impl CheckArgs {
         let Some(path) = self.target.config().map(Path::to_owned).or(folder) else {
             let inspected = &checked.inspected;
             return Ok(Source {
-                file: format!("config.yaml within {}", checked.library.display()),
+                file: format!("config.yaml within {}", checked.file.display()),
                 text: inspected.config_text.clone(),
                 config: inspected.config.clone(),
                 warnings: inspected.config_warnings.clone(),
@@ -116,16 +120,14 @@ impl CheckArgs {
 
 impl Checked {
     /// The plugin, when nothing speaks against loading it here.
-    fn loadable(library: PathBuf) -> Result<Self> {
-        let machine = Machine::here();
-        refuse(&library, &check::why_not(&library, &machine)?)?;
+    fn loadable(file: PathBuf, library: PathBuf, machine: Machine) -> Result<Self> {
         let inspected = inspect(&library)?;
         let manifest = ask_for_manifest(&library)?;
         let mut reasons = check::described(&manifest);
         reasons.extend(check::unregistered(&inspected.facts.actions, &manifest));
         refuse(&library, &reasons)?;
-        let verdict = trust::verdict(&library)?;
-        Ok(Self { library, inspected, manifest, machine, verdict })
+        let verdict = trust::verdict(&file)?;
+        Ok(Self { file, inspected, manifest, machine, verdict })
     }
 
     fn document(&self) -> Value {
@@ -134,7 +136,7 @@ impl Checked {
             "check": {
                 "code": inspected.config.code,
                 "version": inspected.config.version,
-                "path": self.library,
+                "path": self.file,
                 "loads": true,
                 "sdk": manifest.sdk,
                 "target": inspected.facts.target,
@@ -154,7 +156,7 @@ impl Checked {
         let Self { inspected, manifest, machine, .. } = self;
         let config = &inspected.config;
         let mut lines = vec![
-            format!("{} {} would load here · {}", config.code, config.version, self.library.display()),
+            format!("{} {} would load here · {}", config.code, config.version, self.file.display()),
             format!("SDK {} · {}", manifest.sdk, inspected.facts.target),
         ];
         if let (Some(needed), Some(here)) = (&inspected.needs.glibc, &machine.glibc) {

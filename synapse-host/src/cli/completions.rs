@@ -10,10 +10,12 @@ use serde_json::json;
 use synapse_sdk::errors::{Result, ResultExt};
 
 use super::output::Output;
+use crate::bundle::{Bundle, CONFIG};
 use crate::config::{self, PluginConfig};
 use crate::inspect::inspect;
 use crate::plugin::read_config;
 use crate::plugin_ref::known_codes;
+use crate::registry::Kind;
 
 /// The variable by which a shell asks for proposals.
 const ASKED: &str = "SYNAPSE_COMPLETE";
@@ -101,11 +103,15 @@ fn named_plugin(words: &[String]) -> Option<PathBuf> {
     of_option.or_else(|| written.iter().skip(3).find(is_plugin)).map(PathBuf::from)
 }
 
-/// The config of a folder or a library; nothing is built or run for it.
+/// The config of a folder, a library or a bundle; nothing is built or run for it.
 fn config_of(plugin: &Path) -> Option<PluginConfig> {
-    if plugin.is_dir() {
-        return read_config(&config::find(plugin)?).ok();
+    match Kind::of(plugin)? {
+        Kind::Folder => read_config(&config::find(plugin)?).ok(),
+        Kind::Library => Some(inspect(plugin).ok()?.config),
+        Kind::Bundle => {
+            let bundle = Bundle::open(plugin).ok()?;
+            let text = bundle.read_of(plugin, bundle.manifest().file(CONFIG)?).ok()?;
+            Some(config::parse(&String::from_utf8_lossy(&text)).ok()?.config)
+        }
     }
-    let is_library = plugin.extension().is_some_and(|extension| extension == "so");
-    is_library.then(|| inspect(plugin).ok())?.map(|inspected| inspected.config)
 }

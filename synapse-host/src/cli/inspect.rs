@@ -1,28 +1,38 @@
 //! `synapse plugin inspect`.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 use serde_json::{Value, json};
 use synapse_sdk::abi::identity::ListedAction;
-use synapse_sdk::errors::Result;
+use synapse_sdk::errors::{Result, ResultExt};
 use synapse_sdk::manifest::{ActionSpec, Manifest};
 use synapse_sdk::schema::form;
+use synapse_sdk::{ErrorKind, PluginError};
 
 use super::Common;
 use super::output::{Output, table};
 use super::target::TargetArgs;
-use crate::inspect::{Inspected, inspect};
+use crate::bundle::{Bundle, HERE};
+use crate::check::{self, PluginFile, Reason};
+use crate::inspect::{Inspected, inspected};
 use crate::plugin::{OfferedAction, offered, read_config, registered_name};
+use crate::record::sha256_of_reader;
+use crate::registry::Kind;
 use crate::trust::{self, Verdict};
 use crate::worker_program::ask_for_manifest;
 
-/// Show what a plugin offers: its actions, their schemas and forms.
+/// Show what a plugin is and what it offers: actions, schemas, forms, and what
+/// it needs.
 ///
-/// The library is read, and asked for its schemas in a process of its own; no
-/// action runs.
+/// A bundle or a .so file is read and none of its code is run: its schemas are
+/// those that `synapse plugin build --release` stamped into it. A folder is
+/// built, and asked for its schemas in a process of its own.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct InspectArgs {
-    /// The plugin's folder, .so file or code
+    /// The plugin's folder, bundle, .so file or code
     #[arg(value_name = "TARGET")]
     named: Option<String>,
     #[command(flatten)]
@@ -36,11 +46,15 @@ pub(crate) struct InspectArgs {
     /// With --schema or --form: that of the result
     #[arg(long)]
     result: bool,
+    /// Ask a .so file without a stamp for its schemas, in a process of its own
+    #[arg(long)]
+    describe: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   synapse plugin inspect                                     in a plugin's folder
+  synapse plugin inspect greet-0.1.0.synapse
   synapse plugin inspect examples/classifier --json
   synapse plugin inspect examples/classifier --schema train
   synapse plugin inspect examples/classifier --form train
@@ -48,47 +62,250 @@ Examples:
 
 impl InspectArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
-        let library = self.target.locate(self.named.as_deref(), common, output)?;
-        let mut inspected = inspect(&library)?;
+        let file = self.target.file(self.named.as_deref(), common, output)?;
+        let mut shown = Shown::of_file(&file.path)?;
         if let Some(path) = self.target.config() {
-            inspected.config = read_config(path)?;
+            shown.inspected.config = read_config(path)?;
         }
-        let manifest = ask_for_manifest(&library)?;
-        let listed: Vec<ListedAction> = manifest.actions.iter().map(ListedAction::from).collect();
-        let actions = offered(&inspected.config, &listed);
+        if shown.manifest.is_none() && (self.describe || file.is_built) {
+            shown.described = "process";
+            shown.manifest = Some(ask_for_manifest(&file.path)?);
+        }
         if let Some(action) = self.schema.as_ref().or(self.form.as_ref()) {
-            let registered = registered_name(&actions, &listed, action)?;
-            let document = self.asked_of(spec(&manifest, registered));
+            let document = self.asked_of(&shown, action)?;
             return output.document(&document, |_| format!("{document:#}\n"));
         }
-        let verdict = trust::verdict(&library)?;
-        let document = json!([{
-            "code": inspected.config.code,
-            "name": inspected.config.name,
-            "version": inspected.config.version,
-            "category": inspected.config.category.as_str(),
-            "path": library,
-            "sdk": manifest.sdk,
-            "rustc": inspected.facts.rustc,
-            "target": inspected.facts.target,
-            "actions": actions.iter().map(|action| action_document(action, &manifest)).collect::<Vec<_>>(),
-            "data_types": manifest.data_types,
-            "signature": verdict.document(),
-        }]);
-        output.document(&document, |columns| overview(&document[0], &inspected, &verdict, columns))
+        let document = json!([shown.document()]);
+        output.document(&document, |columns| format!("{}\n{NOT_SANDBOXED}", shown.overview(columns)))
     }
 
     /// The schema or form that was asked for.
-    fn asked_of(&self, spec: Option<&ActionSpec>) -> Value {
-        let schema = match (spec, self.result) {
+    fn asked_of(&self, shown: &Shown, action: &str) -> Result<Value> {
+        let manifest = shown.manifest.as_ref().ok_or_else(|| {
+            PluginError::new(ErrorKind::Usage, format!("{} has no schemas in it", shown.path.display())).hint(
+                "`synapse plugin build --release` makes one that has; --describe asks the plugin itself",
+            )
+        })?;
+        let listed = shown.listed();
+        let actions = offered(&shown.inspected.config, &listed);
+        let registered = registered_name(&actions, &listed, action)?;
+        let schema = match (spec(manifest, registered), self.result) {
             (Some(spec), false) => &spec.params,
             (Some(spec), true) => &spec.result,
             (None, _) => &Value::Null,
         };
-        match self.form {
+        Ok(match self.form {
             Some(_) => Value::Array(form::form(schema)),
             None => schema.clone(),
+        })
+    }
+}
+
+/// What there is to show of a plugin's file.
+pub(super) struct Shown {
+    path: PathBuf,
+    kind: Kind,
+    inspected: Inspected,
+    manifest: Option<Manifest>,
+    /// Where the manifest is from.
+    described: &'static str,
+    digests: Digests,
+    /// The targets that a bundle has libraries for.
+    targets: Vec<String>,
+    verdict: Verdict,
+}
+
+#[derive(Default)]
+struct Digests {
+    bundle: Option<String>,
+    library: String,
+    image: Option<String>,
+    /// Whether a stamped library is as it was when it was stamped.
+    as_stamped: Option<bool>,
+}
+
+impl Shown {
+    /// Reads a bundle or a library. Runs nothing of it and unpacks nothing.
+    ///
+    /// # Errors
+    /// It cannot be read, is damaged, or speaks another version of the plugin
+    /// interface; where every load requires a key, none speaks for it.
+    pub(super) fn of_file(path: &Path) -> Result<Self> {
+        if let Some(reason) = check::untrusted(path)? {
+            return Err(reason.error(path));
         }
+        let verdict = trust::verdict(path)?;
+        match Kind::of(path) {
+            Some(Kind::Bundle) => Self::of_bundle(path, verdict),
+            _ => Self::of_library(path, verdict),
+        }
+    }
+
+    fn of_library(path: &Path, verdict: Verdict) -> Result<Self> {
+        let bytes = fs::read(path).map_err(|error| {
+            PluginError::new(ErrorKind::of_io(&error), format!("{}: {error}", path.display()))
+        })?;
+        let inspected = inspected(PluginFile::of_bytes(&bytes), path)?;
+        let mut digests = Digests { library: sha256_of_reader(bytes.as_slice())?, ..Digests::default() };
+        let stamp = inspected.stamp(path)?;
+        if let Some(stamp) = &stamp {
+            digests.image = Some(stamp.image_sha256.clone());
+            digests.as_stamped = Some(stamp.holds(bytes.as_slice())?);
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            kind: Kind::Library,
+            targets: vec![inspected.facts.target.clone()],
+            inspected,
+            described: if stamp.is_some() { "stamp" } else { "nowhere" },
+            manifest: stamp.map(|stamp| stamp.manifest),
+            digests,
+            verdict,
+        })
+    }
+
+    /// The library for this machine is looked at, else the first.
+    fn of_bundle(path: &Path, verdict: Verdict) -> Result<Self> {
+        let bundle = Bundle::open(path)?;
+        let said = bundle.manifest();
+        let damaged = |why: String| Reason::BadBundle(why).error(path);
+        let library = said.library(HERE).or(said.libraries.first());
+        let library = library.ok_or_else(|| damaged("it has no library".to_owned()))?;
+        let entry =
+            said.file(&library.path).ok_or_else(|| damaged("its library is not listed".to_owned()))?;
+        let bytes = bundle.read_of(path, entry)?;
+        let within = path.join(&library.path);
+        let inspected = inspected(PluginFile::of_bytes(&bytes), &within)?;
+        let manifest = said.description().map_err(damaged)?;
+        let stamp = inspected.stamp(&within)?;
+        if let Some(reason) = stamp.as_ref().and_then(|stamp| check::differs(&manifest, &stamp.manifest)) {
+            return Err(reason.error(path));
+        }
+        let digests = Digests {
+            bundle: Some(sha256_of_reader(check::open(path)?).with_context(|| path.display().to_string())?),
+            library: entry.sha256.clone(),
+            image: Some(library.image_sha256.clone()),
+            as_stamped: stamp.map(|stamp| stamp.holds(bytes.as_slice())).transpose()?,
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            kind: Kind::Bundle,
+            targets: said.libraries.iter().map(|library| library.target.clone()).collect(),
+            inspected,
+            manifest: Some(manifest),
+            described: "bundle",
+            digests,
+            verdict,
+        })
+    }
+
+    /// The actions of the code, as far as they are known.
+    fn listed(&self) -> Vec<ListedAction> {
+        match &self.manifest {
+            Some(manifest) => manifest.actions.iter().map(ListedAction::from).collect(),
+            None => self.inspected.facts.actions.clone(),
+        }
+    }
+
+    fn document(&self) -> Value {
+        let Inspected { config, facts, needs, abi, .. } = &self.inspected;
+        let actions = offered(config, &self.listed());
+        json!({
+            "code": config.code,
+            "name": config.name,
+            "version": config.version,
+            "category": config.category.as_str(),
+            "path": self.path,
+            "kind": self.kind.as_str(),
+            "sdk": facts.sdk,
+            "rustc": facts.rustc,
+            "abi": format!("{}.{}", abi.0, abi.1),
+            "target": facts.target,
+            "targets": self.targets,
+            "glibc": needs.glibc.as_ref().map(ToString::to_string),
+            "libraries": needs.libraries,
+            "requires": facts.requires,
+            "target_features": facts.target_features,
+            "panic_unwinds": self.inspected.panic_unwinds,
+            "sandboxed": false,
+            "schemas": self.described,
+            "digests": {
+                "bundle": self.digests.bundle,
+                "library": self.digests.library,
+                "image": self.digests.image,
+                "as_stamped": self.digests.as_stamped,
+            },
+            "actions": actions.iter().map(|action| self.action(action)).collect::<Vec<_>>(),
+            "data_types": self.manifest.as_ref().map(|manifest| &manifest.data_types),
+            "signature": self.verdict.document(),
+        })
+    }
+
+    fn action(&self, action: &OfferedAction) -> Value {
+        let listed = self.listed();
+        let registered = action.registered.as_deref();
+        let listed = listed.iter().find(|listed| Some(listed.name.as_str()) == registered);
+        let spec = self.manifest.as_ref().zip(registered).and_then(|(manifest, name)| spec(manifest, name));
+        let word = |word: Option<&String>| word.filter(|word| !word.is_empty()).cloned();
+        json!({
+            "name": action.name,
+            "description": spec.map(|spec| spec.description.as_str())
+                .filter(|text| !text.is_empty())
+                .unwrap_or(&action.description),
+            "method": action.method.map(|method| method.as_str()),
+            "category": word(listed.map(|listed| &listed.category)),
+            "input_type": word(listed.map(|listed| &listed.input)),
+            "output_type": word(listed.map(|listed| &listed.output)),
+            "entrypoint": action.entrypoint,
+            "found": listed.is_some(),
+            "params": spec.map(|spec| &spec.params),
+            "result": spec.map(|spec| &spec.result),
+        })
+    }
+
+    /// What a person wants to see first: what it is, what it can do, what it
+    /// needs.
+    pub(super) fn overview(&self, columns: Option<usize>) -> String {
+        let Inspected { config, facts, needs, abi, .. } = &self.inspected;
+        let actions = offered(config, &self.listed());
+        let rows: Vec<Vec<String>> = actions.iter().map(|action| row(&self.action(action))).collect();
+        let mut lines = vec![
+            format!("{} {} · {} · {}", config.code, config.version, config.name, config.category.as_str()),
+            self.path.display().to_string(),
+            format!(
+                "SDK {} · interface {}.{} · {} · {}",
+                facts.sdk,
+                abi.0,
+                abi.1,
+                facts.rustc,
+                self.targets.join(", ")
+            ),
+        ];
+        if let Some(glibc) = &needs.glibc {
+            lines.push(format!("glibc {glibc} or newer"));
+        }
+        let lists = [
+            ("libraries", &needs.libraries),
+            ("host services", &facts.requires),
+            ("processor", &facts.target_features),
+        ];
+        let named = lists.into_iter().filter(|(_, names)| !names.is_empty());
+        lines.extend(named.map(|(what, names)| format!("{what}: {}", names.join(", "))));
+        let digest = self.digests.bundle.as_ref().unwrap_or(&self.digests.library);
+        lines.push(format!("sha256 {digest}"));
+        lines.push(self.verdict.to_string());
+        let table = table(&["ACTION", "METHOD", "INPUT", "OUTPUT", "DESCRIPTION"], &rows, columns);
+        let mut text = format!("{}\n\n{table}", lines.join("\n"));
+        if self.manifest.is_none() {
+            text.push_str(
+                "\nIts schemas are not in the file: --describe asks for them in a process of its own, and\n\
+                 `synapse plugin build --release` makes a file that has them.\n",
+            );
+        }
+        if self.digests.as_stamped == Some(false) {
+            text.push_str("\nThe library was changed after its schemas were stamped into it.\n");
+        }
+        text
     }
 }
 
@@ -96,56 +313,18 @@ fn spec<'a>(manifest: &'a Manifest, registered: &str) -> Option<&'a ActionSpec> 
     manifest.actions.iter().find(|spec| spec.name == registered)
 }
 
-fn action_document(action: &OfferedAction, manifest: &Manifest) -> Value {
-    let spec = action.registered.as_deref().and_then(|name| spec(manifest, name));
-    json!({
-        "name": action.name,
-        "description": spec.map(|spec| spec.description.as_str())
-            .filter(|text| !text.is_empty())
-            .unwrap_or(&action.description),
-        "method": action.method.map(|method| method.as_str()),
-        "category": spec.and_then(|spec| spec.category).map(|category| category.as_str()),
-        "input_type": spec.and_then(|spec| spec.input_type.as_deref()),
-        "output_type": spec.and_then(|spec| spec.output_type.as_deref()),
-        "entrypoint": action.entrypoint,
-        "found": spec.is_some(),
-        "params": spec.map(|spec| &spec.params),
-        "result": spec.map(|spec| &spec.result),
-    })
+fn row(action: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let description = match action["found"].as_bool() {
+        Some(true) => text(&action["description"]).lines().next().unwrap_or_default().to_owned(),
+        _ => format!("not in the code: {}", text(&action["entrypoint"])),
+    };
+    let cells = ["name", "method", "input_type", "output_type"].map(|key| text(&action[key]));
+    cells.into_iter().chain([description]).collect()
 }
 
-const NOT_SANDBOXED: &str = "\
+/// What a user has to know of every plugin.
+pub(super) const NOT_SANDBOXED: &str = "\
 Its code is not sandboxed: it has your rights, and in this process it can read and end everything. With --isolated its
 crashes end a worker only; the rights are the same. Run only plugins you trust.
 ";
-
-/// What a person wants to see first: what it is, and what it can do.
-fn overview(plugin: &Value, inspected: &Inspected, verdict: &Verdict, columns: Option<usize>) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let rows: Vec<Vec<String>> = plugin["actions"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|action| {
-            let description = match action["found"].as_bool() {
-                Some(true) => text(&action["description"]).lines().next().unwrap_or_default().to_owned(),
-                _ => format!("not in the code: {}", text(&action["entrypoint"])),
-            };
-            let cells = ["name", "method", "input_type", "output_type"].map(|key| text(&action[key]));
-            cells.into_iter().chain([description]).collect()
-        })
-        .collect();
-    let config = &inspected.config;
-    format!(
-        "{} {} · {} · {}\n{}\nSDK {} · {} · {}\n{verdict}\n\n{}\n{NOT_SANDBOXED}",
-        config.code,
-        config.version,
-        config.name,
-        config.category.as_str(),
-        text(&plugin["path"]),
-        text(&plugin["sdk"]),
-        inspected.facts.rustc,
-        inspected.facts.target,
-        table(&["ACTION", "METHOD", "INPUT", "OUTPUT", "DESCRIPTION"], &rows, columns)
-    )
-}

@@ -13,8 +13,10 @@ mod create;
 mod dataset;
 mod doctor;
 mod inspect;
+mod install;
 mod interrupt;
 mod key;
+mod list;
 mod man;
 mod map;
 mod output;
@@ -102,6 +104,9 @@ enum PluginCommand {
     Build(build::BuildArgs),
     Check(check::CheckArgs),
     Inspect(inspect::InspectArgs),
+    List(list::ListArgs),
+    Install(install::InstallArgs),
+    Uninstall(install::UninstallArgs),
     UpdateConfig(update_config::UpdateConfigArgs),
     Schema(schema::SchemaArgs),
 }
@@ -134,6 +139,9 @@ fn run() -> ExitCode {
         Command::Plugin(PluginCommand::Build(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Check(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Inspect(args)) => args.execute(&cli.common, &mut output),
+        Command::Plugin(PluginCommand::List(args)) => args.execute(&mut output),
+        Command::Plugin(PluginCommand::Install(args)) => args.execute(&mut output),
+        Command::Plugin(PluginCommand::Uninstall(args)) => args.execute(&mut output),
         Command::Plugin(PluginCommand::UpdateConfig(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Schema(args)) => args.execute(&mut output),
         Command::Doctor(args) => args.execute(&mut output),

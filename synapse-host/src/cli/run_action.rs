@@ -56,7 +56,7 @@ impl ResourceArgs {
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RunArgs {
-    /// The action, after the plugin (a folder, a .so file or a code) unless
+    /// The action, after the plugin (a folder, bundle, .so file or code) unless
     /// --path or --plugin names it
     #[arg(value_names = ["TARGET", "ACTION"], num_args = 1..=2, required = true)]
     #[arg(add = ArgValueCompleter::new(targets_and_actions))]
@@ -114,6 +114,7 @@ Examples:
   synapse plugin run train --path examples/classifier -P epochs=5
   synapse plugin run examples/greet greet --params '{\"name\": \"Ada\"}' --json
   synapse plugin run target/release/libgreet.so greet -P name=Ada
+  synapse plugin run greet-0.1.0.synapse greet -P name=Ada   a bundle
   synapse plugin run train -p classifier --timeout 10m --params-file params.json
   synapse plugin run train --path examples/classifier --dry-run -P epochs=5
   synapse plugin run train --isolated --memory 4GB --cpus 2  in a worker process
@@ -129,7 +130,8 @@ impl RunArgs {
             return Watch { place, profile, grace: self.grace }.run(output);
         }
         let request = self.request(self.target.plugin_ref(target)?, action)?;
-        let wanted = Wanted { request, params: self.params, dry_run: self.dry_run };
+        let verify = self.target.verify();
+        let wanted = Wanted { request, params: self.params, dry_run: self.dry_run, verify };
         carry_out(wanted, common, output, |_, _| ())
     }
 
@@ -182,6 +184,8 @@ pub(super) struct Wanted {
     pub(super) params: ParamsArgs,
     /// Checks and shows the params only.
     pub(super) dry_run: bool,
+    /// Hashes again what was unpacked of a bundle.
+    pub(super) verify: bool,
 }
 
 /// Finds the plugin, builds it if it has to be, runs the action and prints what
@@ -192,12 +196,13 @@ pub(super) fn carry_out(
     output: &mut Output,
     loaded: impl FnOnce(&Plugin, &mut Output),
 ) -> Result<()> {
-    let Wanted { request, params, dry_run } = wanted;
+    let Wanted { request, params, dry_run, verify } = wanted;
     request.mode.check_available()?;
     // Standard output is for the result: what the plugin prints goes elsewhere.
     let answer = stdout::set_aside()?;
     crash::watch(common.json);
     let plugin = with_resolver(request.profile.clone(), common, output, |resolver| {
+        resolver.verify = verify;
         resolver.resolve(&request.plugin, request.config.as_deref())
     })?;
     let mode = isolated_if_it_must(request.mode, &plugin, output);

@@ -14,7 +14,8 @@ use super::completions::codes;
 use super::output::Output;
 use crate::author::Profile;
 use crate::plugin::Plugin;
-use crate::plugin_ref::{PluginRef, Progress, Resolver};
+use crate::plugin_ref::{PluginRef, Progress, Resolver, place_of};
+use crate::registry::Kind;
 
 /// The plugin, and how its folder is built.
 #[derive(Args, Debug)]
@@ -31,6 +32,17 @@ pub(crate) struct TargetArgs {
     /// Build with optimisations
     #[arg(short, long)]
     release: bool,
+    /// Hash what was unpacked of a bundle again
+    #[arg(long)]
+    verify: bool,
+}
+
+/// The file of a plugin.
+pub(crate) struct NamedFile {
+    /// A library, or a bundle.
+    pub(crate) path: PathBuf,
+    /// Whether it was built here, from a folder that was named.
+    pub(crate) is_built: bool,
 }
 
 impl TargetArgs {
@@ -43,7 +55,10 @@ impl TargetArgs {
     ) -> Result<Plugin> {
         let plugin = self.plugin_ref(positional)?;
         let config = self.config.as_deref();
-        with_resolver(self.profile(), common, output, |resolver| resolver.resolve(&plugin, config))
+        with_resolver(self.profile(), common, output, |resolver| {
+            resolver.verify = self.verify;
+            resolver.resolve(&plugin, config)
+        })
     }
 
     /// The plugin's library, built if it has to be, and not loaded.
@@ -55,7 +70,28 @@ impl TargetArgs {
     ) -> Result<PathBuf> {
         let plugin = self.plugin_ref(positional)?;
         let config = self.config.as_deref();
-        with_resolver(self.profile(), common, output, |resolver| resolver.locate(&plugin, config))
+        with_resolver(self.profile(), common, output, |resolver| {
+            resolver.verify = self.verify;
+            resolver.locate(&plugin, config)
+        })
+    }
+
+    /// The plugin's file: a folder's library, built if it has to be; a bundle as
+    /// it is.
+    pub(crate) fn file(
+        &self,
+        positional: Option<&str>,
+        common: &Common,
+        output: &mut Output,
+    ) -> Result<NamedFile> {
+        let path = place_of(&self.plugin_ref(positional)?)?;
+        match Kind::of(&path) {
+            Some(Kind::Bundle) if path.is_file() => Ok(NamedFile { path, is_built: false }),
+            _ => {
+                let library = self.locate(positional, common, output)?;
+                Ok(NamedFile { path: library, is_built: path.is_dir() })
+            }
+        }
     }
 
     /// The folder to build.
@@ -71,6 +107,11 @@ impl TargetArgs {
                     .hint("a plugin is built by its folder: --path DIR"))
             }
         }
+    }
+
+    /// Whether what was unpacked of a bundle is hashed again.
+    pub(crate) fn verify(&self) -> bool {
+        self.verify
     }
 
     pub(crate) fn config(&self) -> Option<&std::path::Path> {
@@ -99,11 +140,10 @@ impl TargetArgs {
 /// Of two names the first is the plugin.
 pub(crate) fn target_and_action<'a>(names: &'a [String], command: &str) -> Result<(Option<&'a str>, String)> {
     match names {
-        [plugin] if plugin.contains('/') || plugin.ends_with(".so") => Err(PluginError::new(
-            ErrorKind::Usage,
-            format!("which action of {plugin}? Only the plugin is named"),
-        )
-        .hint(format!("for example `synapse plugin {command} {plugin} train`"))),
+        [plugin] if plugin.contains('/') || plugin.ends_with(".so") || plugin.ends_with(".synapse") => Err(
+            PluginError::new(ErrorKind::Usage, format!("which action of {plugin}? Only the plugin is named"))
+                .hint(format!("for example `synapse plugin {command} {plugin} train`")),
+        ),
         [action] => Ok((None, action.clone())),
         [target, action] => Ok((Some(target), action.clone())),
         _ => Err(PluginError::new(ErrorKind::Usage, "name one action")),

@@ -47,7 +47,7 @@ use synapse_sdk::errors::ErrorKind;
 use synapse_sdk::words::words;
 use synapse_sdk::{Env, PluginError};
 
-pub(crate) use digest::hex;
+pub(crate) use digest::{FileState, hex};
 pub use digest::{sha256_of, sha256_of_reader};
 pub use follow::{Follower, Seen, follow};
 pub use full::{FullRun, Gap, load};

@@ -12,11 +12,15 @@ mod signature;
 mod tests;
 
 use std::fmt;
-use std::path::Path;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use synapse_sdk::errors::Result;
+use synapse_sdk::errors::{Result, ResultExt};
 
+use crate::cache::Unpacked;
+use crate::files::put_whole;
 use crate::home::Home;
 
 pub use keyring::{Key, Keyring, Password};
@@ -84,13 +88,54 @@ pub fn is_required() -> bool {
     }
 }
 
-/// What the signature of the file at `path` is worth to this user.
+/// What the signature of the file at `path` is worth to this user. For what was
+/// unpacked from a bundle that of the bundle counts.
 ///
 /// # Errors
 /// The file or the keys cannot be read.
 pub fn verdict(path: &Path) -> Result<Verdict> {
-    match Home::from_env() {
-        Some(home) => Keyring::at(&home).verify(path),
-        None => signature::judge(path, &[]),
+    let Some(home) = Home::from_env() else { return signature::judge(path, &[]) };
+    let keys = Keyring::at(&home);
+    match keys.verify(path)? {
+        Verdict::Unsigned if path.starts_with(home.cache()) => vouched_for(path, &keys),
+        verdict => Ok(verdict),
     }
+}
+
+/// Who signed the bundle that `library` was unpacked from, as long as that key is
+/// trusted.
+fn vouched_for(library: &Path, keys: &Keyring) -> Result<Verdict> {
+    let noted =
+        |key: &Key| fs::read_to_string(note_of(library, &key.id)).is_ok_and(|text| text == key.public);
+    let key = keys.list()?.into_iter().find(noted);
+    Ok(key.map_or(Verdict::Unsigned, |key| Verdict::Known { name: key.name, id: key.id }))
+}
+
+/// Where it is noted that a key speaks for a library in the cache: beside it, as
+/// whoever can write there can write to the keys as well.
+fn note_of(library: &Path, id: &str) -> PathBuf {
+    library.with_file_name(format!("{id}.vouches"))
+}
+
+/// What is to be thought of the bundle at `bundle`, of which `library` was
+/// unpacked: a trusted key that signed it is noted beside the library, which is
+/// then trusted where it is loaded.
+///
+/// # Errors
+/// As [`verdict`].
+pub(crate) fn vouch(bundle: &Path, library: &Unpacked) -> Result<Verdict> {
+    let known = verdict(&library.library)?;
+    if known.is_known() {
+        return Ok(known);
+    }
+    let verdict = verdict(bundle)?;
+    if let (Verdict::Known { name, id }, Some(home)) = (&verdict, Home::from_env())
+        && library.is_of(bundle)
+    {
+        let public = Keyring::at(&home).find(name)?.public;
+        let note = note_of(&library.library, id);
+        put_whole(&note, |file| file.write_all(public.as_bytes()))
+            .with_context(|| note.display().to_string())?;
+    }
+    Ok(verdict)
 }

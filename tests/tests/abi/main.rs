@@ -59,7 +59,8 @@ fn a_plugin_of_1_0_is_inspected_and_its_params_are_checked() {
     let synapse = Synapse::new();
     let check = synapse.call("plugin check").arg(library("abi_1_0")).run().code(0);
     assert!(check.stdout.starts_with("abi-1-0 0.1.0 would load here"), "{check}");
-    let inspected = synapse.call("plugin inspect --json").arg(library("abi_1_0")).run().code(0).document();
+    let inspected =
+        synapse.call("plugin inspect --describe --json").arg(library("abi_1_0")).run().code(0).document();
     assert_eq!(inspected[0]["actions"][0]["name"], "echo");
     assert_eq!(inspected[0]["actions"][0]["params"]["required"], json!(["text"]));
     let (synapse, echo) = call("echo --dry-run");
