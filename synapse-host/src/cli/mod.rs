@@ -21,6 +21,7 @@ mod man;
 mod map;
 mod output;
 mod params;
+mod pipeline;
 mod ray;
 mod records;
 mod run_action;
@@ -89,6 +90,9 @@ enum Command {
     /// Convert, check and look at annotated image datasets
     #[command(subcommand)]
     Dataset(dataset::DatasetCommand),
+    /// Check, draw and run pipelines of actions
+    #[command(subcommand)]
+    Pipeline(pipeline::PipelineCommand),
     Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -144,6 +148,7 @@ fn run() -> ExitCode {
         Command::Plugin(PluginCommand::Uninstall(args)) => args.execute(&mut output),
         Command::Plugin(PluginCommand::UpdateConfig(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Schema(args)) => args.execute(&mut output),
+        Command::Pipeline(command) => command.execute(&cli.common, &mut output),
         Command::Doctor(args) => args.execute(&mut output),
         Command::Man(args) => args.execute(&mut output),
         Command::Completions(args) => args.execute(&mut output),

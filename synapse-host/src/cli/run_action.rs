@@ -24,6 +24,7 @@ use super::{Common, crash};
 use crate::plugin::Plugin;
 use crate::plugin_ref::{PluginRef, place_of};
 use crate::run::{Cancel, Mode, Outcome, Resources, Run, RunRequest, milliseconds, validate};
+use crate::size::bytes;
 use crate::stdout;
 
 /// What a worker may use.
@@ -250,22 +251,6 @@ pub(super) fn isolated_if_it_must(mode: Mode, plugin: &Plugin, output: &mut Outp
     }
     output.note("the plugin was built with panic = \"abort\": it runs isolated");
     Mode::Isolated
-}
-
-/// A number of bytes: `1048576`, `512MB`, `4GiB`; multiples are of 1,024.
-fn bytes(text: &str) -> Result<u64, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit.trim().to_ascii_lowercase().trim_end_matches("ib").trim_end_matches('b') {
-        "" => 1.0,
-        "k" => 1024.0,
-        "m" => 1_048_576.0,
-        "g" => 1_073_741_824.0,
-        "t" => 1_099_511_627_776.0,
-        _ => return Err("expected a size such as 512MB or 4GB".to_owned()),
-    };
-    let number: f64 = number.parse().map_err(|_| "expected a size such as 512MB or 4GB".to_owned())?;
-    Ok((number * factor) as u64)
 }
 
 pub(super) fn params_schema(plugin: &Plugin, registered: &str) -> Result<Value> {

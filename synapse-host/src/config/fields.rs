@@ -1,6 +1,6 @@
 //! Typed access to the keys of a map; what does not fit becomes a problem.
 
-use super::problems::{Place, Problem, Problems};
+use super::problems::{Place, Problem, Problems, Severity};
 use super::scalar::{Meaning, Scalar};
 use super::words::{UnknownWord, Word};
 use super::yaml::{Content, Entry, Node, joined};
@@ -8,14 +8,14 @@ use serde_json::Value;
 use synapse_sdk::suggest;
 
 /// A value and the path it is found under.
-pub(super) struct Field<'n> {
-    pub(super) path: String,
-    pub(super) node: &'n Node,
+pub(crate) struct Field<'n> {
+    pub(crate) path: String,
+    pub(crate) node: &'n Node,
 }
 
 /// The keys of a map. Each is asked for by name; one that nobody asked for is
 /// unknown.
-pub(super) struct Fields<'n> {
+pub(crate) struct Fields<'n> {
     path: String,
     at: Place,
     entries: &'n [Entry],
@@ -24,14 +24,14 @@ pub(super) struct Fields<'n> {
 
 impl<'n> Fields<'n> {
     /// The value of `key`, unless it is absent or null.
-    pub(super) fn get(&mut self, key: &'static str) -> Option<Field<'n>> {
+    pub(crate) fn get(&mut self, key: &'static str) -> Option<Field<'n>> {
         self.asked.push(key);
         let entry = self.entries.iter().find(|entry| entry.key.text == key)?;
         (!entry.value.is_null()).then(|| self.field(entry))
     }
 
     /// The value of `key`; its absence is a problem.
-    pub(super) fn require(
+    pub(crate) fn require(
         &mut self,
         key: &'static str,
         example: &str,
@@ -49,41 +49,41 @@ impl<'n> Fields<'n> {
     }
 
     /// The key and its value, even a null one.
-    pub(super) fn entry(&self, key: &str) -> Option<&'n Entry> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&'n Entry> {
         self.entries.iter().find(|entry| entry.key.text == key)
     }
 
-    pub(super) fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<String> {
+    pub(crate) fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<String> {
         self.get(key).and_then(|field| field.text(problems))
     }
 
-    pub(super) fn texts(&mut self, key: &'static str, problems: &mut Problems) -> Vec<String> {
+    pub(crate) fn texts(&mut self, key: &'static str, problems: &mut Problems) -> Vec<String> {
         self.get(key).map(|field| field.texts(problems)).unwrap_or_default()
     }
 
-    pub(super) fn word<W: Word>(&mut self, key: &'static str, problems: &mut Problems) -> Option<W> {
+    pub(crate) fn word<W: Word>(&mut self, key: &'static str, problems: &mut Problems) -> Option<W> {
         self.get(key).and_then(|field| field.word(problems))
     }
 
-    pub(super) fn json_map(&mut self, key: &'static str, problems: &mut Problems) -> Value {
+    pub(crate) fn json_map(&mut self, key: &'static str, problems: &mut Problems) -> Value {
         self.get(key).map(|field| field.json_map(problems)).unwrap_or_default()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// All entries, whatever their keys.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&'n Entry, Field<'n>)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'n Entry, Field<'n>)> {
         self.entries.iter().map(|entry| (entry, self.field(entry)))
     }
 
-    pub(super) fn path_of(&self, key: &str) -> String {
+    pub(crate) fn path_of(&self, key: &str) -> String {
         joined(&self.path, key)
     }
 
     /// Warns about each key nobody asked for.
-    pub(super) fn finish(self, problems: &mut Problems) {
+    pub(crate) fn finish(self, problems: &mut Problems) {
         for entry in self.entries {
             let key = entry.key.text.as_str();
             if self.asked.contains(&key) {
@@ -99,26 +99,36 @@ impl<'n> Fields<'n> {
         }
     }
 
+    /// As [`finish`](Self::finish), where a key that has no effect is an error.
+    pub(crate) fn refuse_unknown(self, problems: &mut Problems) {
+        let mut warnings = Problems::default();
+        self.finish(&mut warnings);
+        for warning in warnings.sorted() {
+            let message = warning.message.replace(" and has no effect", "");
+            problems.push(Problem { severity: Severity::Error, message, ..warning });
+        }
+    }
+
     fn field(&self, entry: &'n Entry) -> Field<'n> {
         Field { path: self.path_of(&entry.key.text), node: &entry.value }
     }
 }
 
 impl<'n> Field<'n> {
-    pub(super) fn error(&self, message: impl Into<String>) -> Problem {
+    pub(crate) fn error(&self, message: impl Into<String>) -> Problem {
         Problem::error(self.node.at, self.path.clone(), message)
     }
 
-    pub(super) fn warning(&self, message: impl Into<String>) -> Problem {
+    pub(crate) fn warning(&self, message: impl Into<String>) -> Problem {
         Problem::warning(self.node.at, self.path.clone(), message)
     }
 
-    pub(super) fn expected(&self, what: &str) -> Problem {
+    pub(crate) fn expected(&self, what: &str) -> Problem {
         self.error(format!("expected {what}, found {}", self.node.describe()))
     }
 
     /// The scalar, whatever YAML would make of it.
-    pub(super) fn scalar(&self, what: &str, problems: &mut Problems) -> Option<&'n Scalar> {
+    pub(crate) fn scalar(&self, what: &str, problems: &mut Problems) -> Option<&'n Scalar> {
         match &self.node.content {
             Content::Scalar(scalar) => Some(scalar),
             Content::List(_) | Content::Map(_) => {
@@ -128,7 +138,7 @@ impl<'n> Field<'n> {
         }
     }
 
-    pub(super) fn text(&self, problems: &mut Problems) -> Option<String> {
+    pub(crate) fn text(&self, problems: &mut Problems) -> Option<String> {
         let scalar = self.scalar("text", problems)?;
         if scalar.meaning() != Meaning::Text {
             let hint = format!("write it in quotes: \"{}\"", scalar.text);
@@ -138,7 +148,7 @@ impl<'n> Field<'n> {
         Some(scalar.text.clone())
     }
 
-    pub(super) fn word<W: Word>(&self, problems: &mut Problems) -> Option<W> {
+    pub(crate) fn word<W: Word>(&self, problems: &mut Problems) -> Option<W> {
         let scalar = self.scalar("a word", problems)?;
         let found = W::find(&scalar.text);
         if found.is_none() {
@@ -148,7 +158,7 @@ impl<'n> Field<'n> {
         found
     }
 
-    pub(super) fn items(&self, problems: &mut Problems) -> Vec<Field<'n>> {
+    pub(crate) fn items(&self, problems: &mut Problems) -> Vec<Field<'n>> {
         match &self.node.content {
             Content::List(items) => items.iter().enumerate().map(|item| self.item(item)).collect(),
             Content::Scalar(scalar) => {
@@ -167,17 +177,17 @@ impl<'n> Field<'n> {
         Field { path: format!("{}[{index}]", self.path), node }
     }
 
-    pub(super) fn texts(&self, problems: &mut Problems) -> Vec<String> {
+    pub(crate) fn texts(&self, problems: &mut Problems) -> Vec<String> {
         let items = self.items(problems);
         items.iter().filter_map(|item| item.text(problems)).collect()
     }
 
-    pub(super) fn words<W: Word>(&self, problems: &mut Problems) -> Vec<W> {
+    pub(crate) fn words<W: Word>(&self, problems: &mut Problems) -> Vec<W> {
         let items = self.items(problems);
         items.iter().filter_map(|item| item.word(problems)).collect()
     }
 
-    pub(super) fn fields(&self, problems: &mut Problems) -> Option<Fields<'n>> {
+    pub(crate) fn fields(&self, problems: &mut Problems) -> Option<Fields<'n>> {
         match &self.node.content {
             Content::Map(entries) => {
                 Some(Fields { path: self.path.clone(), at: self.node.at, entries, asked: Vec::new() })
@@ -190,7 +200,7 @@ impl<'n> Field<'n> {
     }
 
     /// A map as JSON; null if it is not one.
-    pub(super) fn json_map(&self, problems: &mut Problems) -> Value {
+    pub(crate) fn json_map(&self, problems: &mut Problems) -> Value {
         match &self.node.content {
             Content::Map(_) => self.json(problems),
             Content::Scalar(_) | Content::List(_) => self.not_json("a map of keys", problems),
@@ -198,7 +208,7 @@ impl<'n> Field<'n> {
     }
 
     /// A list as JSON; null if it is not one.
-    pub(super) fn json_list(&self, problems: &mut Problems) -> Value {
+    pub(crate) fn json_list(&self, problems: &mut Problems) -> Value {
         match &self.node.content {
             Content::List(_) => self.json(problems),
             Content::Scalar(_) | Content::Map(_) => self.not_json("a list", problems),
@@ -210,7 +220,7 @@ impl<'n> Field<'n> {
         Value::Null
     }
 
-    fn json(&self, problems: &mut Problems) -> Value {
+    pub(crate) fn json(&self, problems: &mut Problems) -> Value {
         self.node.to_json().unwrap_or_else(|at| {
             let message = "a number in here is too large, infinite or not a number";
             problems.push(Problem::error(at, self.path.clone(), message));

@@ -7,16 +7,16 @@ mod action;
 mod check;
 pub mod edit;
 mod entrypoint;
-mod fields;
+pub(crate) mod fields;
 mod identity;
 mod model;
-mod problems;
+pub(crate) mod problems;
 mod requirement;
-mod scalar;
+pub(crate) mod scalar;
 mod schema;
 mod syntax;
 mod words;
-mod yaml;
+pub(crate) mod yaml;
 
 #[cfg(test)]
 mod tests;

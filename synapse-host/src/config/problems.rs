@@ -5,13 +5,13 @@ use std::fmt::{self, Write};
 /// A line and a column of a text file, both counted from 1; columns count
 /// characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) line: usize,
-    pub(super) column: usize,
+pub(crate) struct Place {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
 }
 
 impl Place {
-    pub(super) const START: Place = Place { line: 1, column: 1 };
+    pub(crate) const START: Place = Place { line: 1, column: 1 };
 }
 
 /// Whether a config with this problem can be used.
@@ -42,11 +42,11 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn error(at: Place, path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn error(at: Place, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, at, path.into(), message.into())
     }
 
-    pub(super) fn warning(at: Place, path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn warning(at: Place, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, at, path.into(), message.into())
     }
 
@@ -54,12 +54,12 @@ impl Problem {
         Self { severity, line: at.line, column: at.column, path, message, hint: None }
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    pub(super) fn maybe_hint(mut self, hint: Option<String>) -> Self {
+    pub(crate) fn maybe_hint(mut self, hint: Option<String>) -> Self {
         self.hint = hint;
         self
     }
@@ -67,19 +67,19 @@ impl Problem {
 
 /// Collects problems while a config is read.
 #[derive(Debug, Default)]
-pub(super) struct Problems(Vec<Problem>);
+pub(crate) struct Problems(Vec<Problem>);
 
 impl Problems {
-    pub(super) fn push(&mut self, problem: Problem) {
+    pub(crate) fn push(&mut self, problem: Problem) {
         self.0.push(problem);
     }
 
-    pub(super) fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.0.iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// All problems, from the top of the file to its end.
-    pub(super) fn sorted(mut self) -> Vec<Problem> {
+    pub(crate) fn sorted(mut self) -> Vec<Problem> {
         self.0.sort_by_key(|problem| (problem.line, problem.column));
         self.0
     }

@@ -4,16 +4,16 @@ use serde_json::{Number, Value};
 
 /// A scalar as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Scalar {
-    pub(super) text: String,
+pub(crate) struct Scalar {
+    pub(crate) text: String,
     /// Written without quotes, so that YAML may read it as something else
     /// than text.
-    pub(super) plain: bool,
+    pub(crate) plain: bool,
 }
 
 /// What a scalar is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(crate) enum Meaning {
     Null,
     Bool(bool),
     Integer,
@@ -24,7 +24,7 @@ pub(super) enum Meaning {
 impl Scalar {
     /// `yes`, `no`, `on`, `off` are booleans, as they are to the YAML 1.1
     /// readers that see the same file elsewhere.
-    pub(super) fn meaning(&self) -> Meaning {
+    pub(crate) fn meaning(&self) -> Meaning {
         if !self.plain {
             return Meaning::Text;
         }
@@ -39,7 +39,7 @@ impl Scalar {
     }
 
     /// For messages: what YAML takes this for.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self.meaning() {
             Meaning::Null => "nothing".to_owned(),
             Meaning::Bool(_) => format!("`{}`, which YAML reads as true or false", self.text),
@@ -49,7 +49,7 @@ impl Scalar {
     }
 
     /// The value in JSON, unless it is a number JSON cannot hold.
-    pub(super) fn to_json(&self) -> Option<Value> {
+    pub(crate) fn to_json(&self) -> Option<Value> {
         match self.meaning() {
             Meaning::Null => Some(Value::Null),
             Meaning::Bool(value) => Some(Value::Bool(value)),

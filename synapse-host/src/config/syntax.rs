@@ -3,11 +3,11 @@
 use super::problems::{Place, Problem};
 use granit_parser::{ErrorKind, Marker, ScanError};
 
-pub(super) fn place(marker: &Marker) -> Place {
+pub(crate) fn place(marker: &Marker) -> Place {
     Place { line: marker.line().max(1), column: marker.col() + 1 }
 }
 
-pub(super) fn syntax_problem(error: &ScanError, text: &str) -> Problem {
+pub(crate) fn syntax_problem(error: &ScanError, text: &str) -> Problem {
     let at = place(error.marker());
     // A tab that follows a text is noticed at the end of the line before.
     let last = match error.kind() {

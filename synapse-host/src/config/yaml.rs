@@ -16,17 +16,17 @@ const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 50_000;
 
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) at: Place,
+pub(crate) struct Node {
+    pub(crate) at: Place,
     /// Where it stands in the text, in bytes; of an alias, the alias itself.
-    pub(super) span: Range<usize>,
+    pub(crate) span: Range<usize>,
     /// A list or map in brackets.
-    pub(super) flow: bool,
-    pub(super) content: Content,
+    pub(crate) flow: bool,
+    pub(crate) content: Content,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Scalar(Scalar),
     List(Vec<Node>),
     Map(Vec<Entry>),
@@ -34,11 +34,11 @@ pub(super) enum Content {
 
 /// A key of a map and its value.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) key: Scalar,
-    pub(super) key_at: Place,
-    pub(super) key_span: Range<usize>,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: Scalar,
+    pub(crate) key_at: Place,
+    pub(crate) key_span: Range<usize>,
+    pub(crate) value: Node,
 }
 
 impl Entry {
@@ -49,12 +49,12 @@ impl Entry {
 }
 
 impl Node {
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(&self.content, Content::Scalar(scalar) if scalar.meaning() == Meaning::Null)
     }
 
     /// For messages: what stands here.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match &self.content {
             Content::Scalar(scalar) => scalar.describe(),
             Content::List(_) => "a list".to_owned(),
@@ -63,7 +63,7 @@ impl Node {
     }
 
     /// The value in JSON, or the place of a number JSON cannot hold.
-    pub(super) fn to_json(&self) -> Result<Value, Place> {
+    pub(crate) fn to_json(&self) -> Result<Value, Place> {
         match &self.content {
             Content::Scalar(scalar) => scalar.to_json().ok_or(self.at),
             Content::List(items) => items.iter().map(Node::to_json).collect(),
@@ -92,16 +92,18 @@ impl Node {
     }
 }
 
+/// Reads the one document of a config.
+pub(crate) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
+    read_or(text, "give at least name, code, version, category and actions", problems)
+}
+
 /// Reads the one document of `text`. `None` if there is none or it is not
-/// YAML, which `problems` then says.
-pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
+/// YAML, which `problems` then says; `hint` tells what an empty file lacks.
+pub(crate) fn read_or(text: &str, hint: &str, problems: &mut Problems) -> Option<Node> {
     match build(text, problems) {
         Ok(Some(root)) if !root.is_null() => Some(root),
         Ok(_) => {
-            problems.push(
-                Problem::error(Place::START, "", "the file is empty")
-                    .hint("give at least name, code, version, category and actions"),
-            );
+            problems.push(Problem::error(Place::START, "", "the file is empty").hint(hint));
             None
         }
         Err(problem) => {
@@ -302,7 +304,7 @@ impl<'p> Tree<'p> {
 }
 
 /// The path of a key of the map at `path`.
-pub(super) fn joined(path: &str, key: &str) -> String {
+pub(crate) fn joined(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
