@@ -25,5 +25,8 @@ pub mod steps {}
 #[doc = include_str!("dataset-conversion.md")]
 pub mod dataset_conversion {}
 
+#[doc = include_str!("pipelines.md")]
+pub mod pipelines {}
+
 #[doc = include_str!("from-python.md")]
 pub mod from_python {}

@@ -41,6 +41,11 @@ impl Home {
         self.0.join("runs")
     }
 
+    /// One folder for each run of a pipeline.
+    pub fn pipelines(&self) -> PathBuf {
+        self.0.join("pipelines")
+    }
+
     /// What was built from plugin folders.
     pub fn builds(&self) -> PathBuf {
         self.0.join("builds")

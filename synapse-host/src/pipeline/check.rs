@@ -46,13 +46,14 @@ pub struct ByName {
     pub input: bool,
 }
 
-/// Checks a pipeline against the plugins it names.
+/// Checks a pipeline against the plugins it names. `here` says that they will
+/// run in this process: their code is loaded then, and else asked in a worker.
 ///
 /// # Errors
 /// Every problem, warnings included, if at least one of them is an error.
-pub fn check(pipeline: Pipeline, resolver: &mut Resolver<'_>) -> Result<Plan, Vec<Problem>> {
+pub fn check(pipeline: Pipeline, resolver: &mut Resolver<'_>, here: bool) -> Result<Plan, Vec<Problem>> {
     let mut problems = Problems::default();
-    let offers = Offers::find(&pipeline, resolver, &mut problems);
+    let offers = Offers::find(&pipeline, resolver, here, &mut problems);
     let Some(graph) = Graph::of(&pipeline, &mut problems) else { return Err(problems.sorted()) };
     let mut checker =
         Checker { pipeline: &pipeline, graph: &graph, offers: &offers, problems: &mut problems };

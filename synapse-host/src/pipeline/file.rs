@@ -39,7 +39,7 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Read, Vec<Problem>
     let root = yaml::read_or(&hidden, "give at least `nodes`", &mut problems);
     let pipeline = root.map(|mut root| {
         show_references(&mut root);
-        pipeline(&root, file, folder, &mut problems)
+        pipeline(&root, text, file, folder, &mut problems)
     });
     match pipeline.flatten() {
         Some(pipeline) if !problems.has_errors() => Ok(Read { pipeline, warnings: problems.sorted() }),
@@ -97,7 +97,13 @@ fn show_references(node: &mut yaml::Node) {
     }
 }
 
-fn pipeline(root: &yaml::Node, file: &str, folder: &Path, problems: &mut Problems) -> Option<Pipeline> {
+fn pipeline(
+    root: &yaml::Node,
+    text: &str,
+    file: &str,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<Pipeline> {
     let document = Field { path: String::new(), node: root };
     let mut fields = document.fields(problems)?;
     let name = fields.text("name", problems);
@@ -114,8 +120,20 @@ fn pipeline(root: &yaml::Node, file: &str, folder: &Path, problems: &mut Problem
     let name = name.unwrap_or_else(|| default_name(file));
     let file = file.to_owned();
     let folder = folder.to_owned();
-    let pipeline =
-        Pipeline { name, description, inputs, nodes, on_failure, rollback, output, folder, file, output_at };
+    let text = text.to_owned();
+    let pipeline = Pipeline {
+        name,
+        description,
+        inputs,
+        nodes,
+        on_failure,
+        rollback,
+        output,
+        folder,
+        file,
+        text,
+        output_at,
+    };
     check_references(&pipeline, problems);
     Some(pipeline)
 }

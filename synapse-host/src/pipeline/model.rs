@@ -62,6 +62,8 @@ pub struct Pipeline {
     pub folder: PathBuf,
     /// The file, as it was named.
     pub file: String,
+    /// The text of the file.
+    pub(crate) text: String,
     pub(crate) output_at: Place,
 }
 

@@ -38,13 +38,21 @@ pub(crate) struct Offers {
 
 impl Offers {
     /// Finds plugins and actions. What is not there becomes a problem.
-    pub(crate) fn find(pipeline: &Pipeline, resolver: &mut Resolver<'_>, problems: &mut Problems) -> Self {
+    pub(crate) fn find(
+        pipeline: &Pipeline,
+        resolver: &mut Resolver<'_>,
+        here: bool,
+        problems: &mut Problems,
+    ) -> Self {
         let mut known: HashMap<String, Result<Vec<Arc<Offer>>, PluginError>> = HashMap::new();
         let mut types = DataTypes::built_in();
         let mut nodes = Vec::with_capacity(pipeline.nodes.len());
         for node in &pipeline.nodes {
             let offered = known.entry(node.plugin.to_string()).or_insert_with(|| {
                 let plugin = resolver.resolve(&node.plugin, None)?;
+                if here && plugin.image().inspected.panic_unwinds {
+                    plugin.image().plugin()?;
+                }
                 types.add(&plugin.image().manifest()?.data_types);
                 offers(&plugin)
             });

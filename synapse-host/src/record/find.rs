@@ -17,7 +17,7 @@ const SHOWN: usize = 5;
 ///
 /// # Errors
 /// There is no such run, or more than one; near ids are named.
-pub(super) fn find(runs: &Path, wanted: &str) -> Result<String, PluginError> {
+pub(crate) fn find(runs: &Path, wanted: &str) -> Result<String, PluginError> {
     let mut ids = id::all(runs);
     if wanted == "last" && !ids.is_empty() {
         return Ok(ids.swap_remove(0));

@@ -17,7 +17,7 @@ const SHAPE: &[u8] = b"dddddddd-dddddd-lllll";
 const ATTEMPTS: usize = 100;
 
 /// An id for a run that started `nanos` after 1970-01-01 UTC.
-pub(super) fn fresh(nanos: u64) -> String {
+pub(crate) fn fresh(nanos: u64) -> String {
     let moment = Rfc3339(nanos).to_string();
     let digits: String = moment.chars().filter(char::is_ascii_digit).take(14).collect();
     let (date, time) = digits.split_at(8);
@@ -47,7 +47,7 @@ pub(super) fn is_id(name: &str) -> bool {
 ///
 /// # Errors
 /// No folder can be made there.
-pub(super) fn claim(runs: &Path, mut next_id: impl FnMut() -> String) -> io::Result<(String, PathBuf)> {
+pub(crate) fn claim(runs: &Path, mut next_id: impl FnMut() -> String) -> io::Result<(String, PathBuf)> {
     for _ in 0..ATTEMPTS {
         let id = next_id();
         let folder = runs.join(&id);
@@ -73,7 +73,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 /// The ids below `runs`, newest first; none when the folder cannot be read.
-pub(super) fn all(runs: &Path) -> Vec<String> {
+pub(crate) fn all(runs: &Path) -> Vec<String> {
     let entries = fs::read_dir(runs).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut ids: Vec<String> = names.filter(|name| is_id(name)).collect();

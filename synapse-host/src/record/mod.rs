@@ -49,8 +49,10 @@ use synapse_sdk::{Env, PluginError};
 
 pub(crate) use digest::{FileState, hex};
 pub use digest::{sha256_of, sha256_of_reader};
+pub(crate) use find::find;
 pub use follow::{Follower, Seen, follow};
 pub use full::{FullRun, Gap, load};
+pub(crate) use id::{all as all_ids, claim, fresh};
 pub use prune::{keep_from_env, prune};
 pub use summary::{RunSummary, list, list_where};
 pub use writer::Recorder;

@@ -129,14 +129,14 @@ fn resolve(request: &RunRequest) -> Result<Plugin> {
 }
 
 /// A run about to be started, where its request wants it.
-enum Prepared {
+pub(super) enum Prepared {
     Local(LocalRun),
     Isolated(IsolatedRun),
     Ray(Box<RayRun>),
 }
 
 impl Prepared {
-    fn new(
+    pub(super) fn new(
         plugin: &Plugin,
         request: &RunRequest,
         state_dir: Option<PathBuf>,
@@ -153,7 +153,7 @@ impl Prepared {
         })
     }
 
-    fn execute(&self) -> Result<String> {
+    pub(super) fn execute(&self) -> Result<String> {
         match self {
             Self::Local(run) => run.execute(),
             Self::Isolated(run) => run.execute(),
@@ -170,7 +170,7 @@ impl Prepared {
         }
     }
 
-    fn reins(&self) -> Reins {
+    pub(super) fn reins(&self) -> Reins {
         match self {
             Self::Local(run) => Reins::Flag(Arc::clone(&run.cancelled)),
             Self::Isolated(run) => Reins::Worker(run.stopper()),
@@ -181,7 +181,7 @@ impl Prepared {
 
 /// How a run is told to stop.
 #[derive(Clone)]
-enum Reins {
+pub(super) enum Reins {
     /// The action sees it when it looks.
     Flag(Arc<AtomicU32>),
     /// The worker is told, and can be ended.
@@ -199,6 +199,14 @@ pub struct Cancel {
 }
 
 impl Cancel {
+    pub(super) fn of(reins: Reins) -> Self {
+        Self { reins, asked: Arc::default(), signal: Arc::default() }
+    }
+
+    pub(super) fn reins(&self) -> &Reins {
+        &self.reins
+    }
+
     /// Tells the run to stop: its next report of progress returns an error.
     pub fn cancel(&self) {
         match &self.reins {
@@ -280,7 +288,7 @@ impl Run {
         let state_dir = state_dir(request, recorder.as_ref());
         let record = recorder.as_ref().map(|recorder| recorder.folder().to_owned());
         let run = Prepared::new(plugin, request, state_dir, record, Arc::clone(&stream))?;
-        let cancel = Cancel { reins: run.reins(), asked: Arc::default(), signal: Arc::default() };
+        let cancel = Cancel::of(run.reins());
         let (sender, done) = channel();
         let started = Instant::now();
         let closing = Closing(Arc::clone(&stream));

@@ -29,6 +29,7 @@ mod outcome;
 mod ray;
 mod request;
 mod stream;
+mod watched;
 
 pub use agent::{AgentOptions, serve_agent};
 pub use flight::Flight;
@@ -40,3 +41,4 @@ pub(crate) use outcome::milliseconds;
 pub use outcome::{Metrics, Outcome};
 pub use ray::{RayOptions, RayPath};
 pub use request::{Mode, Resources, RunRequest};
+pub(crate) use watched::{Watched, WatchedReins};

@@ -2,6 +2,8 @@
 //! was finished stays finished.
 
 mod checking;
+mod resuming;
+mod running;
 
 use std::fs;
 use std::path::{Path, PathBuf};

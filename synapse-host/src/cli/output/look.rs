@@ -29,12 +29,12 @@ pub(crate) struct Marks {
     pub(super) info: &'static str,
     pub(super) debug: &'static str,
     /// Between values of one line, with its spaces.
-    pub(super) between: &'static str,
+    pub(crate) between: &'static str,
     /// Where text was cut off.
     pub(super) cut: &'static str,
-    pub(super) bar_done: &'static str,
+    pub(crate) bar_done: &'static str,
     pub(super) bar_half: &'static str,
-    pub(super) bar_open: &'static str,
+    pub(crate) bar_open: &'static str,
 }
 
 const UNICODE: Marks = Marks {

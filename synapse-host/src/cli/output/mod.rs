@@ -40,6 +40,7 @@ use plain::Plain;
 pub(crate) use rows::RowsShown;
 use sink::Sink;
 pub(crate) use table::table;
+pub(crate) use text::one_line;
 
 /// When to write in colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -88,6 +89,19 @@ struct Device {
     sink: Sink,
     look: Look,
     terminal: bool,
+}
+
+/// How events are shown, for who shows more than these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Not at all.
+    Hidden,
+    /// As lines of JSON.
+    Json,
+    /// As lines of a log.
+    Plain,
+    /// On a terminal, in place.
+    Live,
 }
 
 /// How events are shown.
@@ -216,6 +230,26 @@ impl Output {
     /// Whether results are JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.options.json
+    }
+
+    /// How events are shown.
+    pub(crate) fn shown(&self) -> Shown {
+        match self.events {
+            Events::Hidden => Shown::Hidden,
+            Events::Json => Shown::Json,
+            Events::Plain(_) => Shown::Plain,
+            Events::Live(_) => Shown::Live,
+        }
+    }
+
+    /// What may be written to stderr.
+    pub(crate) fn stderr_look(&self) -> Look {
+        self.stderr.look
+    }
+
+    /// Writes text to stderr as it stands.
+    pub(crate) fn tell(&self, text: &str) {
+        self.stderr.tell(text);
     }
 
     /// What may be written to stdout.

@@ -26,7 +26,7 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// [`clean`]ed text on one line.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     clean(text).trim_end_matches('\n').replace('\n', " ")
 }
 

@@ -1,7 +1,10 @@
 //! `synapse pipeline`.
 
+mod board;
+mod cache;
 mod check;
 mod graph;
+mod run;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +22,11 @@ use crate::pipeline::{self, Plan};
 pub(crate) enum PipelineCommand {
     Check(check::CheckArgs),
     Graph(graph::GraphArgs),
+    Run(run::RunArgs),
+    Resume(run::ResumeArgs),
+    /// Look at results that are kept for later runs
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
     Schema(schema::SchemaArgs),
 }
 
@@ -27,6 +35,9 @@ impl PipelineCommand {
         match self {
             Self::Check(args) => args.execute(common, output),
             Self::Graph(args) => args.execute(common, output),
+            Self::Run(args) => args.execute(common, output),
+            Self::Resume(args) => args.execute(common, output),
+            Self::Cache(command) => command.execute(output),
             Self::Schema(args) => args.execute(output),
         }
     }
@@ -61,8 +72,5 @@ impl FileArgs {
 }
 
 fn plan(file: &Path, profile: Profile, loads: bool, common: &Common, output: &mut Output) -> Result<Plan> {
-    with_resolver(profile, common, output, |resolver| {
-        let mut resolver = std::mem::take(resolver).loads(loads);
-        pipeline::load(file, &mut resolver)
-    })
+    with_resolver(profile, common, output, |resolver| pipeline::load(file, resolver, loads))
 }

@@ -1,0 +1,194 @@
+//! `synapse pipeline run` and `synapse pipeline resume`.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+use synapse_sdk::errors::Result;
+use synapse_sdk::words::Word;
+use synapse_sdk::{Env, ErrorKind, PluginError};
+
+use super::super::output::Output;
+use super::super::params::ParamsArgs;
+use super::super::run_action::Signals;
+use super::super::target::with_resolver;
+use super::super::{Common, crash};
+use super::FileArgs;
+use super::board::Board;
+use crate::author::Profile;
+use crate::home::Home;
+use crate::pipeline::{Changed, Report, Resumable, RunOptions, start};
+use crate::record::Status;
+use crate::stdout;
+
+/// How nodes are run.
+#[derive(Args, Debug)]
+struct EngineArgs {
+    /// How many nodes run at once [default: one for each processor core]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Run local nodes in worker processes
+    #[arg(long)]
+    isolated: bool,
+    /// What is safe: finished nodes when the process is killed, or also when the
+    /// power is lost
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    sync: Sync,
+    /// Run all nodes, whatever results are kept
+    #[arg(long)]
+    no_cache: bool,
+    /// A variable for all nodes; those of a node go before it
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Sync {
+    /// What is finished stays so when the process is killed
+    #[default]
+    Process,
+    /// Also when the power is lost; slower
+    Full,
+}
+
+impl EngineArgs {
+    fn options(&self) -> Result<RunOptions> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let pairs = self.env.iter().map(|pair| {
+            pair.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+                PluginError::new(ErrorKind::Usage, format!("--env {pair}: expected NAME=VALUE"))
+            })
+        });
+        let env: Env = pairs.collect::<Result<Vec<_>>>()?.into_iter().collect();
+        Ok(RunOptions {
+            jobs: self.jobs.map_or_else(cores, usize::from),
+            full_sync: self.sync == Sync::Full,
+            cache: !self.no_cache,
+            isolated: self.isolated,
+            env,
+            ..RunOptions::default()
+        })
+    }
+}
+
+/// Run a pipeline.
+///
+/// It is checked first. What is finished is noted in a journal: a run that
+/// failed, was stopped or killed goes on with `synapse pipeline resume`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  synapse pipeline run
+  synapse pipeline run examples/pipeline/pipeline.yaml --jobs 2 -P wanted=0.95
+  synapse pipeline run --params-file inputs.json --json")]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
+    params: ParamsArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
+    /// Keep no journal: the run cannot be resumed
+    #[arg(long)]
+    no_journal: bool,
+}
+
+impl RunArgs {
+    pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
+        let mut options = self.engine.options()?;
+        options.journal = !self.no_journal;
+        options.release = self.file.profile() == Profile::Release;
+        // Standard output is for the result: what plugins print goes elsewhere.
+        let answer = stdout::set_aside()?;
+        crash::watch(common.json);
+        let plan = self.file.plan(!options.isolated, common, output)?;
+        let params = self.params.read(|| Ok(plan.inputs_schema()))?;
+        let given: Map<String, Value> = serde_json::from_str(&params).map_err(|error| {
+            PluginError::new(ErrorKind::Usage, format!("inputs are a JSON object: {error}"))
+        })?;
+        let home = home()?;
+        let signals = Signals::install()?;
+        let mut board = Board::new(&plan, output, &signals);
+        let report = start(plan, &given, &home, &options, &mut board)?;
+        board.finish(&report);
+        stdout::put_back(&answer)?;
+        tell(report, options.journal, &signals, output)
+    }
+}
+
+/// Go on with a pipeline's run that failed, was stopped, or was killed.
+///
+/// What is finished is not run again. A node that was under way when the run
+/// was killed runs once more, and finds what it saved.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  synapse pipeline resume last
+  synapse pipeline resume 20261122-120000-a1b2c --jobs 4
+  synapse pipeline resume last --changed rerun      after a plugin was built anew")]
+pub(crate) struct ResumeArgs {
+    /// The run's id, the beginning of it, or `last`
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// What becomes of finished nodes whose plugin has changed since
+    #[arg(long, value_name = "HOW", default_value = "refuse", value_parser = changed)]
+    changed: Changed,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+fn changed(text: &str) -> Result<Changed, String> {
+    Changed::find(text).ok_or_else(|| synapse_sdk::words::UnknownWord::of::<Changed>(text).to_string())
+}
+
+impl ResumeArgs {
+    pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
+        let options = self.engine.options()?;
+        let home = home()?;
+        let answer = stdout::set_aside()?;
+        crash::watch(common.json);
+        let run = Resumable::find(&home, &self.run, options.full_sync)?;
+        output.note(&format!("going on with run {}", run.id()));
+        let profile = if run.release() { Profile::Release } else { Profile::Dev };
+        let ready = with_resolver(profile, common, output, |resolver| {
+            run.prepare(&home, resolver, self.changed, &options)
+        })?;
+        for note in &ready.notes {
+            output.note(note);
+        }
+        let signals = Signals::install()?;
+        let mut board = Board::new(ready.plan(), output, &signals);
+        let report = ready.go_on(&options, &mut board)?;
+        board.finish(&report);
+        stdout::put_back(&answer)?;
+        tell(report, true, &signals, output)
+    }
+}
+
+fn home() -> Result<Home> {
+    Home::from_env().ok_or_else(|| {
+        PluginError::new(ErrorKind::NotFound, "there is no folder for runs: the user has no home folder")
+            .hint("name one with SYNAPSE_HOME")
+    })
+}
+
+/// Prints what a run gave, or makes the error it ended with.
+fn tell(report: Report, resumable: bool, signals: &Signals, output: &mut Output) -> Result<()> {
+    let document = report.to_json();
+    if report.status == Status::Succeeded {
+        return output.value(&document, "result");
+    }
+    let error =
+        report.error.unwrap_or_else(|| PluginError::new(ErrorKind::Internal, "the run has no result"));
+    let mut hints = Vec::new();
+    if !report.rollback_errors.is_empty() {
+        let failed = report.rollback_errors.iter().map(|(node, error)| format!("`{node}` ({error})"));
+        hints.push(format!("not rolled back: {}", failed.collect::<Vec<_>>().join(", ")));
+    }
+    hints.extend(error.hint_text().map(str::to_owned));
+    if resumable {
+        hints.push(format!("`synapse pipeline resume {}` goes on where it ended", report.id));
+    }
+    let own = error.details_json().clone();
+    let details = json!({ "run": document["run"], "nodes": document["nodes"], "details": own });
+    let error = signals.explain(error.details(details));
+    Err(if hints.is_empty() { error } else { error.hint(hints.join("; ")) })
+}
