@@ -83,8 +83,8 @@ fn undo(
     let list = node.for_each.as_ref().map(|list| list.evaluate(scope));
     match (list, result) {
         (Some(Ok(Value::Array(list))), Value::Array(results)) => {
-            let both = list.iter().zip(results).enumerate().rev();
-            both.map(|(number, (item, result))| once(Some((item, number)), result)).collect()
+            let mut both = list.iter().zip(results).enumerate().rev();
+            both.try_for_each(|(number, (item, result))| once(Some((item, number)), result))
         }
         _ => once(None, result),
     }
