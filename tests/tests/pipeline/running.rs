@@ -100,7 +100,7 @@ fn branches_that_are_not_taken_are_skipped_and_joined_again() {
 #[test]
 fn a_failure_stops_the_rest_or_only_what_needs_it() {
     let nodes = [
-        mark("bad", &format!("{}", params("bad", ", failures: 9"))),
+        mark("bad", &params("bad", ", failures: 9")),
         mark("after", &format!("needs: bad, {}", params("after", ""))),
         mark("slow", &params("slow", ", sleep: 300")),
         mark("last", &format!("needs: slow, {}", params("last", ""))),
