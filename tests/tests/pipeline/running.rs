@@ -110,7 +110,9 @@ fn a_failure_stops_the_rest_or_only_what_needs_it() {
     assert_eq!(error["message"], "node `bad` failed");
     assert!(error["hint"].as_str().expect("a hint").contains("synapse pipeline resume"), "{error}");
     let of = |node: &str| status(&error["details"], node);
-    assert_eq!(["bad", "after", "slow", "last"].map(of), ["failed", "not_run", "cancelled", "not_run"]);
+    assert_eq!(["bad", "after", "last"].map(of), ["failed", "not_run", "not_run"]);
+    // Whether it had begun when the other failed is for the machine to say.
+    assert!(["cancelled", "not_run"].contains(&of("slow").as_str()), "{error}");
 
     let continued = Case::marking("on_failure: continue\n", &nodes);
     let error = continued.pipeline("run --json --jobs 2").run().code(1).error();
