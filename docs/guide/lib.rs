@@ -30,3 +30,6 @@ pub mod pipelines {}
 
 #[doc = include_str!("from-python.md")]
 pub mod from_python {}
+
+#[doc = include_str!("training.md")]
+pub mod training {}

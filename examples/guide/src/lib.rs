@@ -2,7 +2,9 @@
 #![allow(missing_docs, reason = "what the samples are for stands in the guide")]
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use synapse_sdk::kinds::{self, SteppedTrainAction, TrainAction as _, TrainData, TrainInputs, TrainOutcome};
 use synapse_sdk::prelude::*;
 
 /// Who to greet, and how.
@@ -48,19 +50,23 @@ pub fn convert(params: ConvertParams, ctx: &Context) -> Result<ConvertResult> {
 
 /// Training parameters.
 #[params]
+#[derive(Debug)]
 pub struct TrainParams {
     /// Dataset ID to train on
-    dataset: u64,
+    pub dataset: u64,
+    /// Passes over the data
     #[param(default = 100, ge = 1, le = 1000)]
-    epochs: u32,
+    pub epochs: u64,
+    #[param(default = 16, ge = 1)]
+    pub batch_size: u32,
     #[param(default = 0.01, gt = 0, lt = 1)]
-    learning_rate: f64,
+    pub learning_rate: f64,
 }
 
 /// What the training gave.
 #[result]
 pub struct TrainResult {
-    model_path: String,
+    model_path: PathBuf,
     final_loss: f64,
     metrics: BTreeMap<String, f64>,
 }
@@ -70,32 +76,99 @@ pub struct TrainResult {
 #[action(category = NeuralNet, input = YoloDataset, output = ModelWeights)]
 pub struct TrainAction;
 
+impl kinds::TrainAction for TrainAction {}
+
 impl Action for TrainAction {
     type Params = TrainParams;
     type Output = TrainResult;
 
     fn execute(&self, params: TrainParams, ctx: &Context) -> Result<TrainResult> {
-        if params.dataset == 0 {
-            return Err(ExecutionError::new("there is no dataset 0").details(json!({ "dataset": 0 })));
+        if ctx.client().is_err() {
+            return Err(ExecutionError::new("Backend client required for training")
+                .details(json!({ "job_id": ctx.job_id() })));
         }
-        match ctx.checkpoint() {
-            Some(checkpoint) => {
-                let kind =
-                    if checkpoint.category.as_deref() == Some("base") { "pretrained" } else { "fine-tuned" };
-                let name = checkpoint.name.as_deref().unwrap_or("unknown");
-                ctx.log_message(format!("Loaded {kind} model: {name}"), "info");
-            }
-            None => ctx.log_message("Starting training...", "info"),
+        self.plan_phases(ctx);
+        ctx.log_message("Starting training...", "info");
+
+        // Load dataset
+        let dataset = self.get_dataset(params.dataset, ctx)?;
+        ctx.log_message(format!("Loaded dataset: {} ({})", dataset.name, dataset.id), "info");
+
+        // Load checkpoint if resuming
+        let checkpoint = self.get_checkpoint(None::<Id>, ctx)?;
+        if let Some(Checkpoint { category: Some(category), .. }) = &checkpoint {
+            ctx.log_message(format!("Resuming from checkpoint: {category}"), "info");
         }
+
+        // Training loop, which goes on where a killed attempt was
+        let mut epochs = self.epochs(params.epochs, ctx).after(checkpoint.as_ref());
+        epochs.resume()?;
         let mut loss = 0.5;
-        for epoch in 0..params.epochs {
-            loss = 0.5 / f64::from(epoch + 1);
-            let metrics = json!({ "epoch": epoch + 1, "loss": loss, "learning_rate": params.learning_rate });
-            ctx.set_metrics(metrics, "train")?;
-            ctx.set_progress(epoch + 1, params.epochs, "train")?;
+        while let Some(epoch) = epochs.next_epoch()? {
+            loss = train_epoch(epoch);
+            let metrics = json!({ "loss": loss, "learning_rate": params.learning_rate });
+            epochs.end_epoch(metrics, || Ok(Vec::new()))?;
         }
+
+        // Save and upload model
+        let path = ctx.work_dir()?.join("best.pt");
+        std::fs::write(&path, "weights")?;
         let metrics = BTreeMap::from([("mAP50".to_owned(), 0.85), ("mAP50-95".to_owned(), 0.72)]);
-        Ok(TrainResult { model_path: "/models/best".to_owned(), final_loss: loss, metrics })
+        let model = self.create_model(path).name("yolov8-trained").metrics(&metrics).save(ctx)?;
+        ctx.log_message(format!("Model uploaded: {}", model.id), "success");
+        Ok(TrainResult { model_path: model.path, final_loss: loss, metrics })
+    }
+}
+
+/// Your training logic here.
+fn train_epoch(epoch: u64) -> f64 {
+    0.5 / (epoch as f64)
+}
+
+/// What to fine-tune, and on what.
+#[params]
+pub struct FineTuneParams {
+    /// Dataset ID to train on
+    dataset: Id,
+    /// Model to begin with
+    checkpoint: Id,
+    /// The new model's name
+    name: Option<String>,
+}
+
+/// Trains a model further: data and checkpoint are handed in, the model that is
+/// returned is saved.
+#[derive(Action, Default)]
+#[action(name = "fine_tune", category = NeuralNet, output = ModelWeights)]
+pub struct FineTune;
+
+impl kinds::TrainAction for FineTune {}
+
+impl SteppedTrainAction for FineTune {
+    fn inputs(&self, params: &FineTuneParams) -> TrainInputs {
+        let inputs = TrainInputs::new().dataset(&params.dataset).checkpoint(&params.checkpoint);
+        inputs.name(params.name.clone())
+    }
+
+    fn train(&self, _: &FineTuneParams, data: &TrainData, ctx: &Context) -> Result<NewModel> {
+        if let Some(checkpoint) = &data.checkpoint {
+            let kind = if checkpoint.is_base() { "pretrained" } else { "fine-tuned" };
+            let name = checkpoint.name.as_deref().unwrap_or("unknown");
+            ctx.log_message(format!("Loaded {kind} model: {name}"), "info");
+        }
+        let images = std::fs::read_dir(data.path()?.join("train"))?.count();
+        let path = ctx.work_dir()?.join("tuned.pt");
+        std::fs::write(&path, "weights")?;
+        Ok(self.create_model(path).metrics(json!({ "images": images })))
+    }
+}
+
+impl Action for FineTune {
+    type Params = FineTuneParams;
+    type Output = TrainOutcome;
+
+    fn execute(&self, params: FineTuneParams, ctx: &Context) -> Result<TrainOutcome> {
+        self.run(&params, ctx)
     }
 }
 
@@ -115,4 +188,4 @@ pub fn check_dataset(params: TrainParams, ctx: &Context) -> Result<Value> {
     })
 }
 
-synapse_sdk::export_plugin!(greet, convert, TrainAction, check_dataset);
+synapse_sdk::export_plugin!(greet, convert, TrainAction, FineTune, check_dataset);

@@ -1,5 +1,7 @@
 //! What runs here have for a backend as long as none is connected: a folder.
 
+mod convert;
+
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -46,6 +48,9 @@ impl Client for RunStore {
                 tell(&format!("no backend is connected: datasets and models are kept in {place}"));
             });
         }
-        self.store.request(operation, body)
+        match operation {
+            "dataset.convert" => convert::run(body),
+            _ => self.store.request(operation, body),
+        }
     }
 }

@@ -75,6 +75,30 @@ impl Unfinished {
     }
 }
 
+impl Unfinished {
+    /// Gives the folder a name, with a number where that is taken:
+    /// `boats`, `boats(1)`.
+    pub(crate) fn publish_as(mut self, parent: &Path, name: &str) -> Result<PathBuf> {
+        let mut number = 0_u32;
+        loop {
+            let path = parent.join(if number == 0 { name.to_owned() } else { format!("{name}({number})") });
+            number += 1;
+            // A rename replaces an empty folder, and there a file is an error.
+            if path.symlink_metadata().is_ok() {
+                continue;
+            }
+            match fs::rename(&self.path, &path) {
+                Ok(()) => {
+                    self.lock = None;
+                    return Ok(path);
+                }
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+                Err(error) => return Err(failed("renaming", &self.path, &error)),
+            }
+        }
+    }
+}
+
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if self.lock.is_some() {

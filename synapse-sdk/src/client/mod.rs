@@ -26,11 +26,16 @@
 //! | operation | body | answer |
 //! |---|---|---|
 //! | `dataset.get` | `{"id"}` | a dataset: `{"id", "name", "path", "format", "splits": {name: path}, "revision"}` |
+//! | `dataset.files` | `{"id", "split", "filters", "after"}` | a page: `{"files": [{"name", "path", "bytes"}], "next"}` |
+//! | `dataset.convert` | `{"path", "from", "to", "output"}` | `{"path", "images", "annotations"}`; by the host |
 //! | `dataset.list` | `{}` | a list of datasets, oldest first |
 //! | `dataset.create` | `{"path", "name", "format", "splits": {name: path}}` | the dataset |
 //! | `model.get` | `{"id"}` | a model: `{"id", "name", "path", "category", …}` |
 //! | `model.list` | `{}` | a list of models, oldest first |
 //! | `model.create` | `{"path", "name", "description", "category", "metrics", …}` | the model |
+//! | `export.list` | `{"target", "filter", "after"}` | a page: `{"items": [{"id", "data", "files"}], "next"}`; of a backend |
+//! | `data_collection.get` | `{"id"}` | `{"file_specifications": [{"name", "is_required", "extensions"}]}`; of a backend |
+//! | `data_unit.create` | `{"data_collection", "key", "files", "meta"}` | the unit; of a backend |
 //! | `cache.dir` | `{}` | `{"path"}`: a folder that outlives runs, for what can be made again |
 
 pub(crate) mod digest;

@@ -45,8 +45,16 @@ pub struct FileStore {
     root: PathBuf,
 }
 
-const OPERATIONS: [&str; 7] =
-    ["dataset.get", "dataset.list", "dataset.create", "model.get", "model.list", "model.create", "cache.dir"];
+const OPERATIONS: [&str; 8] = [
+    "dataset.get",
+    "dataset.files",
+    "dataset.list",
+    "dataset.create",
+    "model.get",
+    "model.list",
+    "model.create",
+    "cache.dir",
+];
 const RECORD: &str = "record.json";
 const FILES: &str = "files.json";
 const CONTENT: &str = "content";
@@ -78,6 +86,13 @@ impl FileStore {
     }
 
     fn get(&self, shelf: Shelf, id: &Value) -> Result<Value> {
+        let number = self.number(shelf, id)?;
+        check_content(&self.root.join(shelf.folder).join(name(shelf, number)))?;
+        self.read(shelf, number)
+    }
+
+    /// The number of a record that is there.
+    fn number(&self, shelf: Shelf, id: &Value) -> Result<u64> {
         let id = Id::from_value(id).ok_or_else(|| {
             ValidationError::new(format!("{id} names no {}", shelf.what))
                 .hint(format!("an id is a number or a text, such as \"{}1\"", shelf.prefix))
@@ -87,9 +102,7 @@ impl FileStore {
             Id::Text(text) => text.strip_prefix(shelf.prefix).unwrap_or(text).parse().ok(),
         };
         let known = |number: &u64| self.root.join(shelf.folder).join(name(shelf, *number)).is_dir();
-        let number = number.filter(known).ok_or_else(|| self.unknown(shelf, &id))?;
-        check_content(&self.root.join(shelf.folder).join(name(shelf, number)))?;
-        self.read(shelf, number)
+        number.filter(known).ok_or_else(|| self.unknown(shelf, &id))
     }
 
     fn unknown(&self, shelf: Shelf, id: &Id) -> PluginError {
@@ -199,6 +212,7 @@ impl Client for FileStore {
     fn request(&self, operation: &str, body: &Value) -> Result<Value> {
         match operation {
             "dataset.get" => self.get(DATASETS, &body["id"]),
+            "dataset.files" => files::page(self, body),
             "dataset.list" => self.list(DATASETS),
             "dataset.create" => self.create_dataset(body),
             "model.get" => self.get(MODELS, &body["id"]),
@@ -218,6 +232,7 @@ impl Client for FileStore {
     }
 }
 
+mod files;
 #[cfg(test)]
 mod tests;
 

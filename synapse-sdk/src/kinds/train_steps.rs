@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::dataset::{config_of, convert};
 use super::train::{TrainAction, phase};
 use crate::client::{DatasetInfo, Id, IntoId, NewModel};
 use crate::context::Context;
@@ -149,7 +150,8 @@ pub trait SteppedTrainAction: TrainAction {
         plan(&inputs, Self::TARGET_FORMAT.is_some(), ctx);
         let checkpoint = self.get_checkpoint(&inputs.checkpoint, ctx)?;
         let dataset = inputs.dataset.map(|id| self.get_dataset(id, ctx)).transpose()?;
-        let data_path = dataset.as_ref().map(|dataset| data_file(&dataset.path));
+        let data_path =
+            dataset.as_ref().map(|dataset| data_path(dataset, Self::TARGET_FORMAT, ctx)).transpose()?;
         let data = TrainData { dataset, data_path, checkpoint };
         let model = self.train(params, &data, ctx)?;
         ctx.set_progress(1, 1, phase::TRAIN)?;
@@ -174,7 +176,13 @@ fn plan(inputs: &TrainInputs, converts: bool, ctx: &Context) {
     ctx.plan_steps(&shares);
 }
 
-fn data_file(folder: &Path) -> PathBuf {
-    let files = ["dataset.yaml", "data.yaml"].map(|name| folder.join(name));
-    files.into_iter().find(|file| file.is_file()).unwrap_or_else(|| folder.to_owned())
+/// The data in the format that is trained on.
+fn data_path(dataset: &DatasetInfo, target: Option<&str>, ctx: &Context) -> Result<PathBuf> {
+    let folder = match target {
+        Some(target) if dataset.format.as_deref() != Some(target) => {
+            convert(&dataset.path, dataset.format.as_deref(), target, None, ctx)?.path
+        }
+        _ => dataset.path.clone(),
+    };
+    Ok(config_of(&folder).unwrap_or(folder))
 }
