@@ -13,6 +13,7 @@ use synapse_benches::{Bare, measured, measured_folder, table, workspace};
 use synapse_host::author::Profile;
 use synapse_host::run::{Mode, RunRequest, execute, run_plugin};
 use synapse_host::worker;
+use synapse_sdk::ErrorKind;
 
 const ADA: &str = r#"{"name":"Ada","formal":true}"#;
 /// Makes this program a bare child: the function of the bare library to call.
@@ -145,11 +146,18 @@ fn start_and_first_call(bencher: Bencher) {
     });
 }
 
+/// In this process, and in a worker.
+const MODES: [&str; 2] = ["local", "isolated"];
+
+fn in_mode(mode: &str, action: &str, params: &str) -> RunRequest {
+    request(action, params).mode(if mode == "local" { Mode::Local } else { Mode::Isolated })
+}
+
 /// Events that somebody takes.
-#[divan::bench(sample_count = 20, sample_size = 1)]
-fn events_through_a_worker(bencher: Bencher) {
+#[divan::bench(sample_count = 20, sample_size = 1, args = MODES)]
+fn events_that_are_taken(bencher: Bencher, mode: &str) {
     const STEPS: usize = 100_000;
-    let request = request("report", &json!({ "steps": STEPS }).to_string());
+    let request = in_mode(mode, "report", &json!({ "steps": STEPS }).to_string());
     bencher.counter(ItemsCount::new(3 * STEPS)).bench_local(|| {
         let mut run = run_plugin(request.clone()).expect("it starts");
         let mut count = 0;
@@ -157,5 +165,22 @@ fn events_through_a_worker(bencher: Bencher) {
             count += events.len();
         }
         run.result().map(|_| count)
+    });
+}
+
+/// From being told to stop to the end of the run; the action looks each
+/// millisecond.
+#[divan::bench(sample_count = 100, sample_size = 1, args = MODES)]
+fn cancelled(bencher: Bencher, mode: &str) {
+    let request = in_mode(mode, "wait", "null");
+    let under_way = || {
+        let mut run = run_plugin(request.clone()).expect("it starts");
+        assert!(run.events().is_some(), "it has begun");
+        run
+    };
+    bencher.with_inputs(under_way).bench_local_values(|run| {
+        run.canceller().cancel();
+        let error = run.result().expect_err("it was told to stop");
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
     });
 }

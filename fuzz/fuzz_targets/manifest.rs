@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     let empty = Manifest { sdk: String::new(), actions: Vec::new(), data_types: Vec::new() };
     let _ = differs(&manifest, &empty);
     let config = config::parse(CONFIG).expect("a config").config;
-    let _ = differences::between(&config, &manifest);
+    let _ = differences::between(&config, CONFIG, &manifest);
     for action in &manifest.actions {
         let _ = form::form(&action.params);
         let _ = with_defaults(&action.params, &serde_json::json!({}));

@@ -4,13 +4,15 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
+use crate::descriptors;
+
 /// Gives standard output under a new number; the old number leads to standard
 /// error from now on.
 ///
 /// # Errors
 /// The process cannot open more files.
 pub(crate) fn set_aside() -> io::Result<File> {
-    let answer = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let answer = File::from(descriptors::high_if_possible(io::stdout().as_fd().try_clone_to_owned()?));
     lead_to(libc::STDERR_FILENO)?;
     Ok(answer)
 }

@@ -36,6 +36,13 @@ pub fn library(package: &str) -> PathBuf {
     built.entry(package.to_owned()).or_insert_with(build_it).clone()
 }
 
+/// The same plugin, built with `panic = "abort"`.
+pub fn aborting_library(package: &str) -> PathBuf {
+    let artifacts = build(&["-p", package, "--lib", "--profile", "aborting"]);
+    let files = artifacts.iter().filter_map(|artifact| artifact["filenames"].as_array()).flatten();
+    named(files.filter_map(Value::as_str), &format!("lib{package}.so"))
+}
+
 /// The folder that cargo builds into.
 pub(crate) fn target() -> &'static Path {
     synapse().ancestors().nth(2).expect("programs lie in a folder for their profile")

@@ -14,7 +14,7 @@ mod map_case;
 mod patched;
 mod terminal;
 
-pub use build::{library, synapse, workspace};
+pub use build::{aborting_library, library, synapse, workspace};
 pub use bundled::Bundled;
 pub use command::{Ended, Invocation, Running, Synapse, goes_away, is_alive};
 pub use created::Nursery;

@@ -82,6 +82,15 @@ fn a_termination_ends_with_the_code_for_it() {
 }
 
 #[test]
+fn a_termination_ends_an_action_that_does_not_listen_after_the_grace_time() {
+    let synapse = Synapse::new();
+    let running = started(&synapse, "spins --grace 100ms", "spinning");
+    running.signal(libc::SIGTERM);
+    running.wait().code(143).says("ctx.set_progress");
+    assert_eq!(synapse.last_run()["run"]["status"], "cancelled");
+}
+
+#[test]
 fn a_timeout_stops_an_action_that_reports_progress() {
     let synapse = Synapse::new();
     let error = synapse.act("misbehave", "waits --timeout 200ms --json").run().code(1).error();

@@ -75,4 +75,15 @@ pub fn report(params: ReportParams, ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-synapse_sdk::export_plugin!(greet, greet_and_log, rows, report);
+/// Reports progress each millisecond for a minute, or until it is told to stop.
+#[action]
+pub fn wait(_params: (), ctx: &Context) -> Result<()> {
+    const STEPS: u32 = 60_000;
+    for step in 0..STEPS {
+        ctx.set_progress(step, STEPS, "wait")?;
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+synapse_sdk::export_plugin!(greet, greet_and_log, rows, report, wait);

@@ -6,10 +6,14 @@
 #![expect(unsafe_code, reason = "signal handlers, an alternate stack, and an exit hook")]
 
 use std::ffi::c_void;
+use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, IntoRawFd};
+use std::process;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
+use crate::descriptors;
 use crate::run::Flight;
 
 const SIGNALS: [(i32, &str); 5] = [
@@ -20,6 +24,10 @@ const SIGNALS: [(i32, &str); 5] = [
     (libc::SIGABRT, "abort"),
 ];
 
+/// Standard error, under a number that a plugin does not close by accident.
+static STDERR: AtomicI32 = AtomicI32::new(libc::STDERR_FILENO);
+/// This process, not the copies that a plugin forks.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
 static JSON: AtomicBool = AtomicBool::new(false);
 static RECORD: AtomicI32 = AtomicI32::new(-1);
 /// The thread that tells of its end; 0 for none.
@@ -30,6 +38,11 @@ static LEAVING: AtomicBool = AtomicBool::new(false);
 /// process ends with 128 + signal; so is an action that calls `exit`.
 pub(crate) fn watch(json: bool) {
     JSON.store(json, Ordering::Relaxed);
+    PROCESS.store(process::id(), Ordering::Relaxed);
+    if let Ok(stderr) = descriptors::copy_high(io::stderr().as_fd()) {
+        // Open until the end.
+        STDERR.store(stderr.into_raw_fd(), Ordering::Relaxed);
+    }
     for (signal, _) in SIGNALS {
         // SAFETY: all zeroes is a valid sigaction, and the handler keeps to
         // what is allowed in one.
@@ -68,7 +81,15 @@ fn is_stack_overflow(info: *const libc::siginfo_t, context: *const c_void) -> bo
     }
 }
 
+/// Whether a plugin has forked this process: then another one tells.
+fn is_copy() -> bool {
+    process::id() != PROCESS.load(Ordering::Relaxed)
+}
+
 extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    if is_copy() {
+        exit_now(128 + signal);
+    }
     match begin_telling() {
         Ok(()) => {}
         // Our own second fault ends the process without a word; another
@@ -143,7 +164,7 @@ impl Drop for Leave {
 
 /// `exit` called by a plugin: its code would pass for the command's own.
 extern "C" fn on_exit() {
-    if !LEAVING.load(Ordering::Acquire) && begin_telling().is_ok() {
+    if !LEAVING.load(Ordering::Acquire) && !is_copy() && begin_telling().is_ok() {
         let_events_be_told();
         tell("a call of exit", None);
         exit_now(1);
@@ -246,7 +267,7 @@ impl Line {
 }
 
 fn print(parts: &[&[u8]]) {
-    write(libc::STDERR_FILENO, parts);
+    write(STDERR.load(Ordering::Relaxed), parts);
 }
 
 /// One `write`: lines of other threads do not come between.

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::line::{self, GapLine};
+use crate::descriptors;
 
 /// A new file, for its owner alone, that grows by whole lines. What a full disk
 /// takes of a line is cut off again; lines it does not take are counted, and
@@ -48,6 +49,7 @@ impl Lines {
     /// It is there already, or cannot be made.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
+        let file = File::from(descriptors::high_if_possible(file.into()));
         Ok(Self { file, length: 0, held: Count::default(), missing: Count::default() })
     }
 

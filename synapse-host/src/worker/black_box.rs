@@ -39,7 +39,7 @@ impl BlackBox {
                 file => OwnedFd::from_raw_fd(file),
             }
         };
-        let file = super::serve::process::move_high(file)?;
+        let file = crate::descriptors::move_high(file)?;
         let file = File::from(file);
         file.set_len(2 * HALF as u64)?;
         let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);

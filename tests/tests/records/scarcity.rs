@@ -109,6 +109,23 @@ fn a_crash_on_a_full_disk_is_still_a_crash() {
 }
 
 #[test]
+fn a_full_disk_stops_no_isolated_run_and_hides_no_crash_of_one() {
+    if !can_mount() {
+        return;
+    }
+    let run = |words: &str| {
+        let synapse = Synapse::new();
+        let ended = act(&synapse, words).words("--isolated --no-debug").through(SMALL_DISK).run();
+        assert_warned_once(&ended, "is incomplete: No space left on device");
+        ended
+    };
+    assert!(run("chatty -P count=2000").code(0).stdout.starts_with("2000\n"));
+    let ended = run("chatty -P count=2000 -P crash=true").code(1).says("segmentation fault (SIGSEGV)");
+    let record: Value = serde_json::from_str(ended.stdout.lines().next().expect("a record")).expect("JSON");
+    assert_eq!(record["run"]["status"], "crashed");
+}
+
+#[test]
 fn a_home_that_can_only_be_read_still_runs_lists_and_shows() {
     if !can_mount() {
         return;

@@ -78,9 +78,14 @@ impl Soak {
 
     /// Whether another round fits; the first call begins the loop.
     pub(super) fn goes_on(&self) -> bool {
+        self.goes_on_for(self.time)
+    }
+
+    /// The same for a loop that has a share of the time.
+    pub(super) fn goes_on_for(&self, time: Duration) -> bool {
         let since = self.since.get().unwrap_or_else(Instant::now);
         self.since.set(Some(since));
-        since.elapsed() < self.time
+        since.elapsed() < time
     }
 
     /// A command in the workspace, whose processes are known again.

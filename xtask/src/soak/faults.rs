@@ -11,8 +11,16 @@ pub(super) const PART: Part = Part {
     run,
 };
 
-const TESTS: [&str; 6] =
-    ["faults", "isolated", "isolated_library", "map_isolated", "stopping", "worker_protocol"];
+const TESTS: [&str; 8] = [
+    "faults",
+    "harm",
+    "isolated",
+    "isolated_library",
+    "map_isolated",
+    "records",
+    "stopping",
+    "worker_protocol",
+];
 
 fn run(soak: &Soak) -> Result<Outcome> {
     let tests = soak.tests("synapse-tests", &TESTS)?;

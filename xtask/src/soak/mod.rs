@@ -31,6 +31,7 @@ mod datasets;
 mod faults;
 mod floods;
 mod fuzz;
+mod kills;
 mod leftovers;
 mod report;
 mod sanitizer;
@@ -47,7 +48,7 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 /// In the order in which they run.
 const PARTS: &[Part] =
-    &[faults::PART, floods::PART, datasets::PART, fuzz::PART, sanitizer::PART, valgrind::PART];
+    &[faults::PART, kills::PART, floods::PART, datasets::PART, fuzz::PART, sanitizer::PART, valgrind::PART];
 
 /// How long each part of a short soak goes on.
 const SHORT: Duration = Duration::from_secs(15);

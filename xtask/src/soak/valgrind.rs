@@ -1,5 +1,6 @@
 //! The tests of the plugin interface, under valgrind.
 
+use std::ffi::OsString;
 use std::process::Command;
 
 use super::context::Soak;
@@ -19,15 +20,17 @@ fn run(soak: &Soak) -> Result<Outcome> {
     }
     let mut count = 0;
     for tests in soak.tests("synapse-sdk", &["abi"])? {
-        count += soak.run_tests(&tests, under_valgrind)?;
+        count += soak.run_tests(&tests, |command| under_valgrind(soak, command))?;
     }
     Ok(Outcome::Held(format!("{count} tests without an error and without lost memory")))
 }
 
-fn under_valgrind(command: &mut Command) {
+fn under_valgrind(soak: &Soak, command: &mut Command) {
     let mut checked = Command::new("valgrind");
     checked.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
-    checked.arg(command.get_program()).arg("--test-threads=1");
+    let mut known = OsString::from("--suppressions=");
+    known.push(soak.workspace().join("xtask/src/soak/valgrind.supp"));
+    checked.arg(known).arg(command.get_program()).arg("--test-threads=1");
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => checked.env(name, value),

@@ -3,6 +3,7 @@
 //! A call gets a worker of its own as long as there are not too many of them,
 //! so that a crash ends one call only; beyond that workers are shared.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -177,15 +178,21 @@ pub(super) fn forget(worker: &Arc<Worker>) {
 /// left behind does not.
 #[expect(unsafe_code, reason = "an exit hook")]
 fn end_with_this_process() {
+    static PROCESS: AtomicU32 = AtomicU32::new(0);
     extern "C" fn end_all() {
+        // A copy of this process that somebody forked has no workers.
+        if PROCESS.load(Ordering::Relaxed) != std::process::id() {
+            return;
+        }
         // One that holds the lock now has no time left to let go of it.
         let Ok(pool) = POOL.try_lock() else { return };
         pool.iter().filter_map(|member| member.worker.as_ref()).for_each(|worker| worker.end());
     }
     static REGISTERED: Once = Once::new();
-    // SAFETY: the hook takes no arguments and does not unwind.
-    REGISTERED.call_once(|| unsafe {
-        libc::atexit(end_all);
+    REGISTERED.call_once(|| {
+        PROCESS.store(std::process::id(), Ordering::Relaxed);
+        // SAFETY: the hook takes no arguments and does not unwind.
+        unsafe { libc::atexit(end_all) };
     });
 }
 

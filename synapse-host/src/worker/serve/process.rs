@@ -8,22 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Our descriptors lie above those that careless code closes or writes to.
-const HIGH: RawFd = 500;
-
-/// Gives a descriptor a high number; not inherited by programs that are started.
-///
-/// # Errors
-/// The process cannot open more files.
-pub(in crate::worker) fn move_high(descriptor: OwnedFd) -> io::Result<OwnedFd> {
-    // SAFETY: duplicates a descriptor that is ours; so is the new one.
-    unsafe {
-        match libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, HIGH) {
-            -1 => Err(io::Error::last_os_error()),
-            high => Ok(OwnedFd::from_raw_fd(high)),
-        }
-    }
-}
+use crate::descriptors::move_high;
 
 /// Takes over the protocol's descriptor under a high number; its old number
 /// leads to nothing from now on.
