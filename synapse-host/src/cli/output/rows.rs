@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use synapse_sdk::events::{Event, EventBody, Progress};
 
+use super::step::printed_line;
 use super::{Events, Output};
 
 /// How far a map is.
@@ -85,7 +86,13 @@ impl Output {
         match (&self.events, &mut event.body) {
             // A terminal shows no step beside a message.
             (Events::Live(_), EventBody::Message { text, .. }) => *text = format!("row {row}: {text}").into(),
-            (Events::Live(_), EventBody::Log { name, .. }) => *name = format!("row {row}: {name}").into(),
+            (Events::Live(_), EventBody::Log { name, data, level, .. }) => match printed_line(name, data) {
+                Some(line) => {
+                    let (level, text) = (*level, format!("row {row}: {line}").into());
+                    event.body = EventBody::Message { level, text };
+                }
+                None => *name = format!("row {row}: {name}").into(),
+            },
             _ => event.step = Some(format!("row {row}").into()),
         }
         self.event(&event);

@@ -47,7 +47,7 @@ pub(super) fn words<'a>(event: &'a Event<'_>, debug: bool) -> Option<(Level, Cow
 }
 
 /// What a worker printed, as it would have looked without one.
-fn printed_line(name: &str, data: &str) -> Option<String> {
+pub(super) fn printed_line(name: &str, data: &str) -> Option<String> {
     if !matches!(name, "stdout" | "stderr") {
         return None;
     }

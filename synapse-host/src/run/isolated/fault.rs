@@ -31,6 +31,12 @@ impl Fault<'_> {
         let (cause, hint) = self.cause();
         let message =
             format!("the worker of the action `{}` of plugin `{}` ended: {cause}", self.action, self.plugin);
+        let hint = match self.record {
+            Some(record) if hint == LOOK => {
+                format!("{hint}; what it reported and printed is in {}", record.display())
+            }
+            _ => hint.to_owned(),
+        };
         WorkerCrashed::new(message).details(self.details(&cause)).hint(hint)
     }
 
@@ -104,8 +110,7 @@ impl Fault<'_> {
     }
 }
 
-const LOOK: &str =
-    "its last lines of output say more; native code of the plugin, or of a library it uses, did this";
+const LOOK: &str = "native code of the plugin, or of a library it uses, did this";
 const TALKS: &str = "something in the plugin closes or writes to descriptors that are not its own";
 const MEMORY: &str = "give it more with --memory, or let it use less";
 
