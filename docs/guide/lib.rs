@@ -19,6 +19,9 @@ pub mod runtime_context {}
 #[doc = include_str!("local-execution.md")]
 pub mod local_execution {}
 
+#[doc = include_str!("ray.md")]
+pub mod ray {}
+
 #[doc = include_str!("steps.md")]
 pub mod steps {}
 

@@ -39,7 +39,7 @@ impl Default for SessionOptions {
         Self {
             namespace: "default".to_owned(),
             grace: Duration::from_secs(30),
-            tries: 4,
+            tries: 6,
             patience: Duration::from_secs(20),
         }
     }
@@ -134,8 +134,10 @@ impl Client {
             reconnect_grace_period: i32::try_from(options.grace.as_secs()).unwrap_or(i32::MAX),
         };
         let mut tries = options.tries.max(1);
+        let mut pause = Duration::from_millis(100);
         loop {
             tries -= 1;
+            pause *= 2;
             // Every try is another client: of a failed one the cluster may keep something.
             let client = self.anew().await?;
             let init = Request::Init(init.clone());
@@ -146,7 +148,7 @@ impl Client {
                 }
                 Err(error @ (Error::Unauthenticated { .. } | Error::Malformed { .. })) => return Err(error),
                 Err(error) if tries == 0 => return Err(error),
-                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+                Err(_) => tokio::time::sleep(pause).await,
             }
         }
     }

@@ -233,6 +233,50 @@ fn what_the_cluster_can_never_grant_is_refused_and_what_is_taken_waited_for() {
 }
 
 #[test]
+#[ignore = "needs a Ray cluster"]
+fn rows_run_on_workers_of_the_cluster_and_a_crash_costs_its_row_only() {
+    let synapse = Synapse::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (rows, out) = (folder.path().join("rows.jsonl"), folder.path().join("out.jsonl"));
+    let names: String = (0..500).map(|number| format!("{{\"name\": \"N{number}\"}}\n")).collect();
+    fs::write(&rows, names).expect("room on the disk");
+    let map = |plugin: &str, words: &str| {
+        let map = synapse.call("plugin map").arg(library(plugin)).words(words).arg("--inputs").arg(&rows);
+        let map =
+            map.arg("--out").arg(&out).words("--overwrite --json --mode task --cpus 0.1 --concurrency 3");
+        map.env("RAY_ADDRESS", cluster()).env("PATH", "").run()
+    };
+    let done = map("greet", "greet").code(0).document();
+    assert_eq!((&done["map"]["succeeded"], &done["map"]["mode"]), (&json!(500), &json!("task")));
+    let lines = fs::read_to_string(&out).expect("it was written");
+    for (number, line) in lines.lines().enumerate() {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(line["result"]["message"], format!("Hello N{number}!"));
+    }
+    fs::write(&rows, "{\"n\": 1}\n{\"n\": \"x\"}\n{\"n\": 3}\n").expect("room on the disk");
+    let mixed = map("misbehave", "naps").code(1);
+    mixed.says("1 of 3 rows failed");
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn doctor_tells_what_a_cluster_is_and_has() {
+    let synapse = Synapse::new();
+    let look = |address: &str| synapse.call("doctor --json --ray-address").arg(address).run().document();
+    let ray_of = |document: &Value| {
+        let findings = document["findings"].as_array().cloned().unwrap_or_default();
+        findings.into_iter().find(|finding| finding["about"] == "Ray").expect("it looks at Ray")
+    };
+    let found = ray_of(&look(&cluster()));
+    let message = found["message"].as_str().unwrap_or_default();
+    assert_eq!(found["status"], "good", "{found}");
+    assert!(message.contains("; Ray 2.") && message.contains("nodes: 1; free: "), "{found}");
+    let absent = ray_of(&look("ray://127.0.0.1:1"));
+    assert_eq!(absent["status"], "warning");
+    assert!(absent["fix"].as_str().is_some_and(|fix| fix.contains("ray start --head")), "{absent}");
+}
+
+#[test]
 fn a_cluster_that_is_not_there_is_told_with_how_to_start_one() {
     let synapse = Synapse::new();
     let nobody = TcpListener::bind("127.0.0.1:0").and_then(|one| one.local_addr()).expect("a port");

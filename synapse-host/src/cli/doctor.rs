@@ -15,6 +15,7 @@ use super::output::Output;
 use super::output::look::{BAD, BOLD, DIM, GOOD, Look, WARN};
 use crate::check::Machine;
 use crate::home::Home;
+use crate::run::{Probe, probe};
 use crate::sdk_source;
 use crate::worker_program;
 
@@ -24,12 +25,17 @@ use crate::worker_program;
 /// where one is set.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct DoctorArgs {}
+pub(crate) struct DoctorArgs {
+    /// Look at this Ray cluster too: versions, nodes, what is free
+    #[arg(long, value_name = "ADDRESS")]
+    ray_address: Option<String>,
+}
 
 const EXAMPLES: &str = "\
 Examples:
   synapse doctor
   synapse doctor --json
+  synapse doctor --ray-address ray://127.0.0.1:10001
 
 Exit code 1: something is missing without which plugins cannot be built or run.";
 
@@ -97,7 +103,7 @@ impl DoctorArgs {
             c_library(),
             gpus(),
             credentials(),
-            address("Ray", "RAY_ADDRESS", "start one with `ray start --head`, or correct RAY_ADDRESS"),
+            ray(self.ray_address.as_deref()),
             address("backend", "SYNAPSE_HOST", "correct SYNAPSE_HOST, or look at the network"),
         ];
         let failed = findings.iter().filter(|finding| finding.status == Status::Failure).count();
@@ -255,6 +261,47 @@ fn credentials() -> Finding {
 
 fn set(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|value| !value.is_empty())
+}
+
+/// The cluster that is named here, thoroughly; or whether the one answers that
+/// `RAY_ADDRESS` names.
+fn ray(named: Option<&str>) -> Finding {
+    const ABOUT: &str = "Ray";
+    let address = match named.map(str::to_owned).or_else(|| set("RAY_ADDRESS")) {
+        Some(address) => address,
+        None => return Finding::absent(ABOUT, "RAY_ADDRESS is not set"),
+    };
+    match probe(&address, named.is_some()) {
+        Ok(found) => Finding::good(ABOUT, ray_facts(&found)),
+        Err(error) => Finding::warning(
+            ABOUT,
+            error.message(),
+            match error.kind() {
+                ErrorKind::Usage => "expected ray://HOST:10001, http://HOST:8265 or auto",
+                _ if error.message().contains("token") => "set RAY_AUTH_TOKEN to the cluster's token",
+                _ => "start one with `ray start --head`, or correct the address",
+            },
+        ),
+    }
+}
+
+fn ray_facts(found: &Probe) -> String {
+    let milliseconds = found.round_trip.as_secs_f64() * 1e3;
+    let answers = format!("{} answers in {milliseconds:.1} ms", found.place);
+    let Some(facts) = &found.facts else { return answers };
+    let amount = |all: &std::collections::BTreeMap<String, f64>, name: &str| {
+        all.get(name).copied().unwrap_or_default()
+    };
+    let free = |name: &str| format!("{} of {} {name}", amount(&facts.free, name), amount(&facts.all, name));
+    let memory = gibibytes(amount(&facts.free, "memory") as u64);
+    format!(
+        "{answers}; Ray {}, Python {}; nodes: {}; free: {}, {}, {memory:.1} GiB",
+        facts.versions.ray,
+        facts.versions.python,
+        facts.nodes,
+        free("CPU"),
+        free("GPU"),
+    )
 }
 
 /// Whether something answers where a variable leads.

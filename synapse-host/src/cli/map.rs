@@ -16,6 +16,7 @@ use synapse_sdk::{Env, ErrorKind, PluginError};
 use super::completions::targets_and_actions;
 use super::output::{Output, RowsShown};
 use super::params::ParamsArgs;
+use super::ray::RayArgs;
 use super::run_action::{
     ResourceArgs, Signals, export, isolated_if_it_must, params_schema, warn_of_resources,
 };
@@ -78,6 +79,11 @@ pub(crate) struct MapArgs {
     /// Run rows in worker processes: a crash costs its row only
     #[arg(long)]
     isolated: bool,
+    /// Where rows run: local, isolated or task
+    #[arg(short, long, default_value = "local")]
+    mode: Mode,
+    #[command(flatten)]
+    ray: RayArgs,
     #[command(flatten)]
     resources: ResourceArgs,
     /// Fail rows whose result breaks its schema, instead of warning
@@ -91,11 +97,12 @@ Examples:
   synapse plugin map examples/greet greet --inputs names.json --out greetings.jsonl -P formal=true
   produce-rows | synapse plugin map predict -p classifier --inputs - --out results.jsonl
   synapse plugin map predict --inputs rows.jsonl --out results.jsonl --retries 2 --timeout 30s --unordered
-  synapse plugin map predict --inputs rows.jsonl --out results.jsonl --isolated --concurrency 4 --memory 2GB";
+  synapse plugin map predict --inputs rows.jsonl --out results.jsonl --isolated --concurrency 4 --memory 2GB
+  synapse plugin map predict --inputs rows.jsonl --out results.jsonl --mode task --ray-address ray://head:10001";
 
 impl MapArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
-        let mode = if self.isolated { Mode::Isolated } else { Mode::Local };
+        let mode = if self.isolated { Mode::Isolated } else { self.mode };
         check_available(mode)?;
         let (target, action) = target_and_action(&self.names, "map")?;
         if self.inputs == "-" && self.params.takes_stdin() {
@@ -165,6 +172,7 @@ impl MapArgs {
             .mode(mode)
             .resources(self.resources.resources())
             .grace(self.grace)
+            .ray(self.ray.options())
             .strict_result(self.strict_result);
         if let Some(timeout) = self.timeout {
             run = run.timeout(timeout);

@@ -26,6 +26,7 @@ mod engine;
 mod flow;
 mod isolated;
 mod local;
+mod ray;
 mod request;
 mod results;
 mod runner;

@@ -9,7 +9,7 @@ use super::claim::Claim;
 use super::flow::Flow;
 use super::request::MapRequest;
 use super::watch::Watch;
-use super::{isolated, local};
+use super::{isolated, local, ray};
 use crate::plugin::Plugin;
 use crate::run::Mode;
 
@@ -41,6 +41,7 @@ pub(super) fn choose(plugin: &Plugin, request: &MapRequest, flow: &Arc<Flow>) ->
     check_available(request.run.mode)?;
     match request.run.mode {
         Mode::Isolated => isolated::prepare(plugin, request, flow),
+        Mode::Task => ray::prepare(plugin, request, flow),
         _ => local::prepare(plugin, request, flow),
     }
 }
@@ -50,10 +51,11 @@ pub(super) fn choose(plugin: &Plugin, request: &MapRequest, flow: &Arc<Flow>) ->
 /// # Errors
 /// [`Usage`](ErrorKind::Usage), naming the mode.
 pub(crate) fn check_available(mode: Mode) -> Result<()> {
-    if matches!(mode, Mode::Local | Mode::Isolated) {
+    if matches!(mode, Mode::Local | Mode::Isolated | Mode::Task) {
         return Ok(());
     }
     let message = format!("mode `{mode}` cannot map rows in this version of synapse");
-    Err(PluginError::new(ErrorKind::Usage, message)
-        .hint("rows run in this process or in workers of its own: use mode `local` or `isolated`"))
+    Err(PluginError::new(ErrorKind::Usage, message).hint(
+        "rows run in this process, in workers of its own or on Ray: use mode `local`, `isolated` or `task`",
+    ))
 }

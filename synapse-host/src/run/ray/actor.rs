@@ -43,7 +43,7 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// How often it is looked whether the run was cancelled.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What tells one worker on a cluster from another.
+/// What tells one worker on a cluster from another. Those of one kind are numbered.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Worker {
     /// The actor's name: its plugin and what it was made of.
@@ -65,14 +65,19 @@ struct Place {
 impl Worker {
     /// # Errors
     /// A file that travels cannot be read.
-    pub(super) fn of(plugin: &Plugin, request: &RunRequest) -> Result<Self> {
+    pub(super) fn of(plugin: &Plugin, request: &RunRequest, number: usize) -> Result<Self> {
         let library = std::path::absolute(&plugin.image().path)?;
         let program = worker_program::program()?;
         let resources = Resources { open_files: None, ..request.resources };
         let files = format!("{} {}", digest(&program)?, digest(&library)?);
         let made_of = format!("{files} {SHIM} {}", serde_json::to_string(&resources)?);
+        let code = &plugin.config().code;
+        let name = match number {
+            0 => format!("{code}-{}", short(&made_of)),
+            _ => format!("{code}-{}-{number}", short(&made_of)),
+        };
         Ok(Self {
-            name: format!("{}-{}", plugin.config().code, short(&made_of)),
+            name,
             options: request.ray.clone(),
             resources,
             library,
@@ -84,6 +89,32 @@ impl Worker {
     /// Where the actor writes its worker's address.
     fn key(&self) -> String {
         format!("synapse/worker/{}", self.name)
+    }
+
+    /// How many workers of this kind the cluster has room for, `most` at most.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), but for being cancelled.
+    pub(super) fn room(&self, most: usize) -> Result<usize> {
+        let asking = async {
+            let client = Client::connect(&Address::resolve(&self.options.address).map_err(failure)?).await;
+            let client = client.map_err(failure)?;
+            let there = client.kv_list(self.key()).await.map_err(failure)?.len();
+            if there >= most {
+                return Ok(most);
+            }
+            let session = open_session(&client).await?;
+            let all = session.cluster_resources().await.map_err(failure)?;
+            // The answer is there; what becomes of the session is not waited for.
+            tokio::spawn(session.close());
+            self.check_feasible(&all)?;
+            let room = self.wanted().into_iter().map(|(name, wanted)| match wanted > 0.0 {
+                true => (all.get(name).copied().unwrap_or_default() / wanted) as usize,
+                false => most,
+            });
+            Ok(room.min().unwrap_or(most).clamp(1, most))
+        };
+        runtime()?.block_on(asking)
     }
 
     /// A connection to the worker, which is started when it is not there.

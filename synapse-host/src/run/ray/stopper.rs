@@ -8,7 +8,7 @@ use crate::worker::protocol::{END_WORKER, Kind};
 
 /// Stops a run wherever it is on its way.
 #[derive(Default)]
-pub(in crate::run) struct Stopper {
+pub(crate) struct Stopper {
     cancelled: Arc<AtomicU32>,
     state: Mutex<Stopping>,
 }
@@ -30,7 +30,7 @@ impl Stopper {
     }
 
     /// Tells the action to stop.
-    pub(in crate::run) fn cancel(&self) {
+    pub(crate) fn cancel(&self) {
         self.cancelled.store(1, Ordering::Relaxed);
         if let Some((link, id)) = &self.lock().at {
             // A worker that is gone has stopped.
@@ -39,7 +39,7 @@ impl Stopper {
     }
 
     /// Ends the worker; `at_once` without waiting for its word.
-    pub(in crate::run) fn kill(&self, at_once: bool) {
+    pub(crate) fn kill(&self, at_once: bool) {
         self.cancelled.store(1, Ordering::Relaxed);
         let mut state = self.lock();
         state.killed = true;

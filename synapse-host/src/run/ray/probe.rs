@@ -1,0 +1,57 @@
+//! Looks at a cluster.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use synapse_ray::{Address, Client, Error, SessionOptions, Versions};
+use synapse_sdk::errors::Result;
+
+use super::actor::{failure, runtime};
+
+/// What a cluster answers.
+pub(crate) struct Probe {
+    /// Host and port of Ray Client.
+    pub(crate) place: String,
+    /// From question to answer.
+    pub(crate) round_trip: Duration,
+    /// What its driver tells, if it was asked.
+    pub(crate) facts: Option<Facts>,
+}
+
+pub(crate) struct Facts {
+    pub(crate) versions: Versions,
+    pub(crate) nodes: usize,
+    pub(crate) all: BTreeMap<String, f64>,
+    pub(crate) free: BTreeMap<String, f64>,
+}
+
+/// Asks whether a cluster answers; `thoroughly` also opens a session there,
+/// which takes a second or three.
+///
+/// # Errors
+/// It cannot be reached, or refuses the token.
+pub(crate) fn probe(address: &str, thoroughly: bool) -> Result<Probe> {
+    let looking = async {
+        let address = Address::resolve(address)?;
+        let client = Client::connect(&address).await?;
+        let asked = Instant::now();
+        client.ping().await?;
+        let round_trip = asked.elapsed();
+        let facts = if thoroughly { Some(facts(&client).await?) } else { None };
+        Ok(Probe { place: address.client().to_owned(), round_trip, facts })
+    };
+    runtime()?.block_on(looking).map_err(failure)
+}
+
+async fn facts(client: &Client) -> Result<Facts, Error> {
+    let session = client.session(SessionOptions::default()).await?;
+    let alive = |node: &&serde_json::Value| node["Alive"] == true;
+    let facts = Facts {
+        versions: session.versions().await?,
+        nodes: session.nodes().await?.as_array().map_or(0, |nodes| nodes.iter().filter(alive).count()),
+        all: session.cluster_resources().await?,
+        free: session.available_resources().await?,
+    };
+    session.close().await?;
+    Ok(facts)
+}
