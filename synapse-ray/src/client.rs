@@ -71,6 +71,9 @@ pub struct Client {
     pub(crate) options: ConnectOptions,
 }
 
+/// How long a call that starts nothing in the cluster may take.
+const ANSWER: Duration = Duration::from_secs(50);
+
 const KV_GET: &str = "/ray.rpc.RayletDriver/KVGet";
 const KV_PUT: &str = "/ray.rpc.RayletDriver/KVPut";
 const KV_DEL: &str = "/ray.rpc.RayletDriver/KVDel";
@@ -104,12 +107,12 @@ impl Client {
         Ok(Self { channel, id: fresh_id().into(), options: self.options.clone() })
     }
 
-    /// Asks whether the port answers.
+    /// Asks whether the port answers, and waits as long as for a connection.
     ///
     /// # Errors
     /// It does not, or refuses the token.
     pub async fn ping(&self) -> Result<()> {
-        self.info(InfoType::Ping).await.map(drop)
+        self.within(self.options.patience, CLUSTER_INFO, self.info(InfoType::Ping)).await.map(drop)
     }
 
     /// The value of a key in the cluster's store.
@@ -197,7 +200,20 @@ impl Client {
     }
 
     async fn unary<A: Message + Default>(&self, call: &'static str, request: &impl Message) -> Result<A> {
-        self.channel.unary(call, &self.id, request).await
+        self.within(ANSWER, call, self.channel.unary(call, &self.id, request)).await
+    }
+
+    /// What listens there may be no cluster, and never answer.
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        call: &'static str,
+        answer: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
+            let what = format!("an answer of {} to {call}", self.channel.place());
+            Err(Error::TimedOut { what, after: limit })
+        })
     }
 }
 

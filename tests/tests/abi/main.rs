@@ -118,7 +118,7 @@ fn what_a_plugin_lists_and_does_not_have_is_told() {
     let check = Synapse::new().call("plugin check --why-not").arg(&file).run().code(5);
     check
         .says("its manifest is not of this code: it lists mounts, and the code has no such action")
-        .says("hint: make the manifest anew with `synapse plugin build`");
+        .says("hint: make the manifest anew with `synapse plugin build --release`");
 }
 
 #[test]
