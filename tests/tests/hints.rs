@@ -49,9 +49,9 @@ fn malformed_params_are_answered_with_quoted_json() {
 
 #[test]
 fn clusters_and_backends_are_said_not_to_be_there() {
-    for mode in ["job", "remote"] {
+    for (mode, instead) in [("job", "`--mode task`"), ("remote", "--mode local")] {
         let ended = Synapse::new().act("greet", &format!("greet -P name=Ada --mode {mode}")).run().code(2);
-        ended.says(&format!("`{mode}`")).says("--mode local");
+        ended.says(&format!("`{mode}`")).says(instead);
     }
 }
 
@@ -61,7 +61,7 @@ fn ray_that_is_out_of_reach_is_told_how_to_start() {
         Synapse::new().act("greet", "greet -P name=Ada --mode task --ray-address ray://127.0.0.1:1").run();
     ended.code(6).says("127.0.0.1:1").says("`ray start --head`").says("--ray-address");
     let ended = Synapse::new().call("doctor").env("RAY_ADDRESS", "ray://127.0.0.1:1").run().code(0);
-    assert!(ended.stdout.contains("127.0.0.1:1 is out of reach"), "{ended}");
+    assert!(ended.stdout.contains("cannot be reached at 127.0.0.1:1"), "{ended}");
     assert!(ended.stdout.contains("`ray start --head`"), "{ended}");
 }
 

@@ -168,7 +168,7 @@ fn modes_that_are_not_there_are_named() {
         let error = synapse.act("greet", &words).run().code(2).error();
         assert_eq!(error["kind"], "usage");
         assert!(error["message"].as_str().is_some_and(|text| text.contains(&format!("`{mode}`"))), "{error}");
-        assert!(hint(&error).contains("--mode local"), "{error}");
+        assert!(hint(&error).contains("--mode "), "{error}");
     }
     synapse.act("greet", "greet -P name=Ada -m nowhere").run().code(2).says("nowhere").says("local");
     assert_eq!(synapse.runs(), 0);
