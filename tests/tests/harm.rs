@@ -41,7 +41,8 @@ fn an_exit_with_a_code_does_not_pass_for_the_commands_own() {
 
 #[test]
 fn a_hundred_megabytes_on_each_stream_are_no_result() {
-    let call = Synapse::new().act("misbehave", "floods -P n=100 --json");
+    let synapse = Synapse::new();
+    let call = synapse.act("misbehave", "floods -P n=100 --json");
     let ended = call.through("\"$@\" 2>/dev/null").run().code(0);
     assert_eq!(ended.document()["result"], "printed");
 }
