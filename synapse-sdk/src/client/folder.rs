@@ -120,8 +120,10 @@ fn remove_left_behind(parent: &Path) {
             continue;
         }
         let path = entry.path();
-        if File::open(&path).is_ok_and(|folder| folder.try_lock().is_ok()) {
-            // Locked no more: its writer is dead. Who comes first removes it.
+        let Ok(folder) = File::open(&path) else { continue };
+        if folder.try_lock().is_ok() {
+            // Locked no more: its writer is dead. Who comes first removes it, and holds the lock meanwhile: a writer
+            // that has just made the folder waits for it, and then sees that the folder is gone.
             let _ = fs::remove_dir_all(&path);
         }
     }
