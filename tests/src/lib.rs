@@ -12,6 +12,7 @@ mod created;
 mod generated;
 mod map_case;
 mod patched;
+mod shape;
 mod terminal;
 
 pub use build::{aborting_library, library, synapse, workspace};
@@ -21,4 +22,5 @@ pub use created::Nursery;
 pub use generated::Generated;
 pub use map_case::MapCase;
 pub use patched::Patched;
+pub use shape::fits;
 pub use terminal::{CTRL_C, DOWN, ENTER, Terminal, UP};

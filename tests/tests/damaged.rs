@@ -69,7 +69,8 @@ fn plugin() -> Vec<u8> {
 #[test]
 fn a_whole_copy_runs_and_its_initialiser_leaves_the_marker() {
     let suspect = Suspect::new("whole.so", &plugin());
-    let call = Synapse::new().call("plugin run").arg(&suspect.file).words("nested");
+    let synapse = Synapse::new();
+    let call = synapse.call("plugin run").arg(&suspect.file).words("nested");
     call.env("MISBEHAVE_LOAD_MARKER", suspect.marker()).run().code(0).prints("deep\n");
     assert!(suspect.marker().exists());
 }

@@ -7,19 +7,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 use synapse_host::RunRequest;
 use synapse_host::map::{MapRequest, RowOutcome, map};
-use synapse_sdk::schema::Schema;
-use synapse_tests::{MapCase as Case, library, workspace};
+use synapse_tests::{MapCase as Case, fits, library};
 
 fn sleeping(count: u64, milliseconds: u64) -> impl Iterator<Item = Value> {
     (0..count).map(move |n| json!({ "n": n, "sleep": milliseconds }))
-}
-
-#[track_caller]
-fn fits(document: &Value, schema: &str) {
-    let file = workspace().join("docs/schemas").join(schema).with_extension("json");
-    let text = fs::read_to_string(file).expect("the schema is there");
-    let schema = Schema::compile(&serde_json::from_str(&text).expect("it is JSON")).expect("it compiles");
-    assert!(schema.check(document).is_empty(), "{document:#}");
 }
 
 fn counts(document: &Value) -> [u64; 4] {

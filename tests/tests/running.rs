@@ -246,7 +246,8 @@ fn a_home_that_cannot_be_written_to_does_not_stop_a_run() {
 fn a_library_is_named_relative_to_the_current_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::copy(library("greet"), folder.path().join("own.so")).expect("a copy");
-    let call = Synapse::new().call("plugin run own.so greet -P name=Ada --json").within(folder.path());
+    let synapse = Synapse::new();
+    let call = synapse.call("plugin run own.so greet -P name=Ada --json").within(folder.path());
     assert_greets(call.run(), "Hello Ada!");
 }
 

@@ -3,19 +3,8 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
-use synapse_sdk::schema::Schema;
-use synapse_tests::{Bundled, Nursery, Synapse, library, workspace};
-
-#[track_caller]
-fn fits(document: &Value, schema: &str) {
-    let file = workspace().join("docs/schemas").join(schema).with_extension("json");
-    let text = fs::read_to_string(&file).expect("the schema is there");
-    let schema =
-        Schema::compile(&serde_json::from_str(&text).expect("it is JSON")).expect("it can be compiled");
-    let violations = schema.check(document);
-    assert!(violations.is_empty(), "{violations:#?}\n{document:#}");
-}
+use serde_json::json;
+use synapse_tests::{Bundled, Nursery, Synapse, fits, library, workspace};
 
 #[test]
 fn runs_with_and_without_a_record() {

@@ -7,6 +7,7 @@ pub(crate) mod black_box;
 mod describe;
 pub(crate) mod event_codec;
 pub(crate) mod frame;
+pub(crate) mod host_services;
 pub(crate) mod protocol;
 pub(crate) mod seal;
 mod serve;

@@ -1,22 +1,9 @@
 //! What programs read keeps its shape.
 
-use std::fs;
-
 use serde_json::Value;
-use synapse_sdk::schema::Schema;
-use synapse_tests::workspace;
+use synapse_tests::fits;
 
 use crate::Bench;
-
-#[track_caller]
-fn fits(document: &Value, schema: &str) {
-    let file = workspace().join("docs/schemas").join(schema).with_extension("json");
-    let text = fs::read_to_string(&file).expect("the schema is there");
-    let schema =
-        Schema::compile(&serde_json::from_str(&text).expect("it is JSON")).expect("it can be compiled");
-    let violations = schema.check(document);
-    assert!(violations.is_empty(), "{violations:#?}\n{document:#}");
-}
 
 #[test]
 fn documents_fit_their_schemas() {

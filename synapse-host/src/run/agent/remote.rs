@@ -3,17 +3,16 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Value, json};
-use synapse_sdk::abi::layout::{ABSENT, FAILED, OK, UNSUPPORTED};
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::Event;
 use synapse_sdk::services::{AgentClient, Client, RunInfo, Services};
-use synapse_sdk::{Env, ErrorKind, PluginError, RunState};
+use synapse_sdk::{Env, RunState};
 
 use super::connection::Connection;
 use crate::run::stream::{OnRoom, Sink};
+use crate::worker::host_services::{HostServices, ToHost};
 
 pub(super) struct Remote {
     id: u64,
@@ -22,7 +21,7 @@ pub(super) struct Remote {
     on_room: Mutex<Option<OnRoom>>,
     /// Work files stay on this machine, and go with the run.
     work: Mutex<Option<RunState>>,
-    clients: OnceLock<(Option<Forwarding>, Option<Forwarding>)>,
+    host: HostServices<Arc<Connection>>,
 }
 
 impl Remote {
@@ -33,7 +32,7 @@ impl Remote {
             paused: AtomicBool::new(false),
             on_room: Mutex::default(),
             work: Mutex::default(),
-            clients: OnceLock::new(),
+            host: HostServices::new(id, Arc::clone(connection)),
         }
     }
 
@@ -48,20 +47,6 @@ impl Remote {
         if let Some(tell) = waiting {
             tell();
         }
-    }
-
-    fn ask(&self, service: &'static str, request: &Value, body: &[u8]) -> Result<Option<Vec<u8>>> {
-        ask(&self.connection, self.id, service, request, body)
-    }
-
-    fn clients(&self) -> &(Option<Forwarding>, Option<Forwarding>) {
-        self.clients.get_or_init(|| {
-            let info = self.info().unwrap_or_default();
-            let forwarding =
-                |service| Forwarding { id: self.id, service, connection: Arc::clone(&self.connection) };
-            let backend = info.has_client.then(|| forwarding("client.request/1"));
-            (backend, info.has_agent_client.then(|| forwarding("agent.request/1")))
-        })
     }
 }
 
@@ -80,26 +65,11 @@ impl Sink for Remote {
     }
 }
 
-/// `None` when the host answers that there is nothing of that name.
-fn ask(
-    connection: &Arc<Connection>,
-    invocation: u64,
-    service: &str,
-    request: &Value,
-    body: &[u8],
-) -> Result<Option<Vec<u8>>> {
-    match connection.ask(invocation, service, request.to_string().as_bytes(), body)? {
-        (OK, bytes) => Ok(Some(bytes)),
-        (ABSENT, _) => Ok(None),
-        (FAILED, bytes) => Err(PluginError::from_json(&bytes)),
-        (UNSUPPORTED, _) => {
-            let message = format!("the host of this run does not offer the service {service}");
-            Err(PluginError::new(ErrorKind::Unsupported, message).hint("run it with a newer synapse"))
-        }
-        (other, _) => {
-            let message = format!("the host answered {service} with status {other}");
-            Err(PluginError::new(ErrorKind::Internal, message))
-        }
+impl ToHost for Arc<Connection> {
+    const WHOSE: &'static str = "run";
+
+    fn ask(&self, invocation: u64, service: &str, request: &[u8], body: &[u8]) -> Result<(i32, Vec<u8>)> {
+        Connection::ask(self, invocation, service, request, body)
     }
 }
 
@@ -114,10 +84,7 @@ impl Services for Remote {
     }
 
     fn info(&self) -> Result<RunInfo> {
-        let mut info: RunInfo = match self.ask("run.info/1", &Value::Null, &[])? {
-            Some(bytes) => serde_json::from_slice(&bytes)?,
-            None => RunInfo::default(),
-        };
+        let mut info = self.host.info()?;
         info.env = info.env.over(&Env::from_process());
         Ok(info)
     }
@@ -128,47 +95,18 @@ impl Services for Remote {
     }
 
     fn save_state(&self, key: &str, bytes: &[u8]) -> Result<()> {
-        self.ask("state.save/1", &json!({ "key": key }), bytes).map(drop)
+        self.host.save_state(key, bytes)
     }
 
     fn load_state(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        self.ask("state.load/1", &json!({ "key": key }), &[])
+        self.host.load_state(key)
     }
 
     fn client(&self) -> Option<&dyn Client> {
-        self.clients().0.as_ref().map(|client| client as &dyn Client)
+        self.host.client()
     }
 
     fn agent_client(&self) -> Option<&dyn AgentClient> {
-        self.clients().1.as_ref().map(|client| client as &dyn AgentClient)
-    }
-}
-
-/// A client of the host's.
-struct Forwarding {
-    id: u64,
-    service: &'static str,
-    connection: Arc<Connection>,
-}
-
-impl Forwarding {
-    fn forward(&self, operation: &str, body: &Value) -> Result<Value> {
-        let request = json!({ "operation": operation, "body": body });
-        match ask(&self.connection, self.id, self.service, &request, &[])? {
-            Some(answer) => Ok(serde_json::from_slice(&answer)?),
-            None => Ok(Value::Null),
-        }
-    }
-}
-
-impl Client for Forwarding {
-    fn request(&self, operation: &str, body: &Value) -> Result<Value> {
-        self.forward(operation, body)
-    }
-}
-
-impl AgentClient for Forwarding {
-    fn request(&self, operation: &str, body: &Value) -> Result<Value> {
-        self.forward(operation, body)
+        self.host.agent_client()
     }
 }

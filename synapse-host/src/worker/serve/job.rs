@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use serde_json::{Value, json};
-use synapse_sdk::abi::layout::{ABSENT, FAILED, OK, UNSUPPORTED};
+use serde_json::Value;
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::Event;
 use synapse_sdk::services::{AgentClient, Client, RunInfo, Services};
-use synapse_sdk::{ErrorKind, PluginError};
 
 use super::Worker;
+use crate::worker::host_services::{HostServices, ToHost};
 use crate::worker::protocol::{Kind, ServiceCall};
 
 /// Service calls that the host has not answered yet.
@@ -64,7 +63,7 @@ pub(super) struct Invocation {
     is_paused: AtomicBool,
     paused: Mutex<bool>,
     resumed: Condvar,
-    clients: OnceLock<(Option<Forwarding>, Option<Forwarding>)>,
+    host: HostServices<Arc<Worker>>,
 }
 
 impl Invocation {
@@ -76,7 +75,7 @@ impl Invocation {
             is_paused: AtomicBool::new(false),
             paused: Mutex::default(),
             resumed: Condvar::new(),
-            clients: OnceLock::new(),
+            host: HostServices::new(id, Arc::clone(worker)),
         }
     }
 
@@ -94,49 +93,17 @@ impl Invocation {
             paused = self.resumed.wait(paused).unwrap_or_else(PoisonError::into_inner);
         }
     }
-
-    fn forwarding(&self, service: &'static str) -> Forwarding {
-        Forwarding { id: self.id, service, worker: Arc::clone(&self.worker) }
-    }
-
-    fn ask(&self, service: &'static str, request: &Value, body: &[u8]) -> Result<Option<Vec<u8>>> {
-        ask(&self.worker, self.id, service, request, body)
-    }
-
-    fn clients(&self) -> &(Option<Forwarding>, Option<Forwarding>) {
-        self.clients.get_or_init(|| {
-            let info = self.info().unwrap_or_default();
-            let backend = info.has_client.then(|| self.forwarding("client.request/1"));
-            (backend, info.has_agent_client.then(|| self.forwarding("agent.request/1")))
-        })
-    }
 }
 
-/// `None` when the host answers that there is nothing of that name.
-fn ask(
-    worker: &Arc<Worker>,
-    invocation: u64,
-    service: &str,
-    request: &Value,
-    body: &[u8],
-) -> Result<Option<Vec<u8>>> {
-    let request = request.to_string();
-    let call = ServiceCall { invocation, service, request: request.as_bytes(), body };
-    let (number, reply) = worker.calls.open();
-    worker.outbox.send(Kind::Call, number, &[&call.head(), body]);
-    worker.need_reader();
-    match reply.wait() {
-        (OK, bytes) => Ok(Some(bytes)),
-        (ABSENT, _) => Ok(None),
-        (FAILED, bytes) => Err(PluginError::from_json(&bytes)),
-        (UNSUPPORTED, _) => {
-            let message = format!("the host of this worker does not offer the service {service}");
-            Err(PluginError::new(ErrorKind::Unsupported, message).hint("run it with a newer synapse"))
-        }
-        (other, _) => {
-            let message = format!("the host answered {service} with status {other}");
-            Err(PluginError::new(ErrorKind::Internal, message))
-        }
+impl ToHost for Arc<Worker> {
+    const WHOSE: &'static str = "worker";
+
+    fn ask(&self, invocation: u64, service: &str, request: &[u8], body: &[u8]) -> Result<(i32, Vec<u8>)> {
+        let call = ServiceCall { invocation, service, request, body };
+        let (number, reply) = self.calls.open();
+        self.outbox.send(Kind::Call, number, &[&call.head(), body]);
+        self.need_reader();
+        Ok(reply.wait())
     }
 }
 
@@ -153,60 +120,28 @@ impl Services for Invocation {
     }
 
     fn info(&self) -> Result<RunInfo> {
-        match self.ask("run.info/1", &Value::Null, &[])? {
-            Some(bytes) => Ok(serde_json::from_slice(&bytes)?),
-            None => Ok(RunInfo::default()),
-        }
+        self.host.info()
     }
 
     fn work_dir(&self) -> Result<PathBuf> {
-        let folder = self.ask("work_dir/1", &Value::Null, &[])?.unwrap_or_default();
+        let folder = self.host.ask("work_dir/1", &Value::Null, &[])?.unwrap_or_default();
         Ok(PathBuf::from(String::from_utf8_lossy(&folder).into_owned()))
     }
 
     fn save_state(&self, key: &str, bytes: &[u8]) -> Result<()> {
-        self.ask("state.save/1", &json!({ "key": key }), bytes).map(drop)
+        self.host.save_state(key, bytes)
     }
 
     fn load_state(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        self.ask("state.load/1", &json!({ "key": key }), &[])
+        self.host.load_state(key)
     }
 
     fn client(&self) -> Option<&dyn Client> {
-        self.clients().0.as_ref().map(|client| client as &dyn Client)
+        self.host.client()
     }
 
     fn agent_client(&self) -> Option<&dyn AgentClient> {
-        self.clients().1.as_ref().map(|client| client as &dyn AgentClient)
-    }
-}
-
-/// A client of the host's, reached through its services.
-struct Forwarding {
-    id: u64,
-    service: &'static str,
-    worker: Arc<Worker>,
-}
-
-impl Forwarding {
-    fn forward(&self, operation: &str, body: &Value) -> Result<Value> {
-        let request = json!({ "operation": operation, "body": body });
-        match ask(&self.worker, self.id, self.service, &request, &[])? {
-            Some(answer) => Ok(serde_json::from_slice(&answer)?),
-            None => Ok(Value::Null),
-        }
-    }
-}
-
-impl Client for Forwarding {
-    fn request(&self, operation: &str, body: &Value) -> Result<Value> {
-        self.forward(operation, body)
-    }
-}
-
-impl AgentClient for Forwarding {
-    fn request(&self, operation: &str, body: &Value) -> Result<Value> {
-        self.forward(operation, body)
+        self.host.agent_client()
     }
 }
 
