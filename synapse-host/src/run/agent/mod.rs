@@ -14,7 +14,7 @@ use std::io::{self, BufRead, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -118,9 +118,18 @@ pub(crate) fn secret_of(text: &str) -> Option<[u8; SECRET]> {
     Some(secret)
 }
 
+/// The agent ends, and its workers with it.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Whether a worker that ends now ends because the agent does.
+fn is_ending() -> bool {
+    ENDING.load(Ordering::Acquire)
+}
+
 fn end_with_standard_input() -> Result<()> {
     let wait = || {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        ENDING.store(true, Ordering::Release);
         std::process::exit(0);
     };
     thread::Builder::new().name("standard input".into()).spawn(wait)?;
