@@ -63,7 +63,7 @@ fn command(folder: &Path, words: &[&str]) {
 }
 
 /// The whole command, from file to file.
-#[divan::bench(sample_count = 20, args = [&[] as &[&str], &["--unordered"], &["--timeout", "1m"], &["-P", "formal=true"], &["--isolated"], &["--isolated", "--timeout", "1m"]])]
+#[divan::bench(sample_count = 20, args = [&[] as &[&str], &["--unordered"], &["--timeout", "1m"], &["-P", "formal=true"], &["--isolated"], &["--isolated", "--concurrency", "1"], &["--isolated", "--timeout", "1m"]])]
 fn whole_command(bencher: Bencher, words: &[&str]) {
     let folder = input();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| command(folder.path(), words));

@@ -1,5 +1,9 @@
 //! `synapse plugin map --isolated`: what goes wrong costs its row only.
 
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use synapse_host::map::{MapRequest, RowOutcome, map};
 use synapse_host::{Mode, RunRequest, worker};
@@ -72,7 +76,7 @@ fn every_row_may_crash() {
 
 #[test]
 fn a_row_whose_time_is_over_ends_with_its_worker() {
-    let case = tenth(20, &json!({ "hangs": true }));
+    let case = tenth(20, &json!({ "hangs": 9 }));
     let words = "row --isolated --timeout 300ms --grace 100ms --concurrency 2";
     case.map(words).run().code(1).says("2 of 20 rows failed");
     let error = &case.line(17)["error"];
@@ -82,6 +86,48 @@ fn a_row_whose_time_is_over_ends_with_its_worker() {
     );
     assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("its worker was ended")), "{error}");
     assert_eq!(case.succeeded().len(), 18);
+}
+
+#[test]
+fn the_time_of_a_row_begins_with_it_and_not_when_it_is_sent() {
+    // All of them together take longer than one of them may.
+    let case = MapCase::of_rows((0..300).map(|n| json!({ "n": n, "sleep": 10 })));
+    case.map("row --isolated --timeout 2s --concurrency 1").run().code(0);
+    assert_eq!(case.succeeded().len(), 300);
+}
+
+#[test]
+fn a_row_that_hangs_costs_no_row_that_was_sent_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let notes = folder.path().join("notes");
+    let row = |n: u64| json!({ "n": n, "notes": &notes, "hangs": u64::from(n % 1000 == 700) });
+    let case = MapCase::of_rows((0..3000).map(row));
+    let words = "row --isolated --timeout 300ms --grace 100ms --retries 1 --concurrency 1";
+    case.map(words).run().code(0);
+    assert_eq!(case.succeeded(), (0..3000).collect::<Vec<_>>());
+    assert_eq!(case.line(1700)["result"]["attempt"], 2);
+    // Each of the others was begun once.
+    let begun = fs::read_to_string(&notes).expect("notes");
+    let mut begun: Vec<u64> = begun.lines().filter_map(|line| line.parse().ok()).collect();
+    begun.sort_unstable();
+    let mut expected: Vec<_> = (0..3000).chain([700, 1700, 2700]).collect();
+    expected.sort_unstable();
+    assert_eq!(begun, expected);
+}
+
+#[test]
+fn a_map_that_was_stopped_for_a_while_loses_no_row_that_ended_meanwhile() {
+    let row = |n: u64| json!({ "n": n, "sleep": 1, "hangs": u64::from(n == 250) * 9 });
+    let case = MapCase::of_rows((0..500).map(row));
+    let running = case.map("row --isolated --timeout 1s --grace 100ms --concurrency 1").start();
+    case.wait_for_lines(20);
+    running.signal(libc::SIGSTOP);
+    thread::sleep(Duration::from_millis(1500));
+    running.signal(libc::SIGCONT);
+    // A time-out still acts.
+    running.wait().code(1).says("1 of 500 rows failed");
+    assert_eq!(case.line(250)["error"]["kind"], "timed_out");
+    assert_eq!(case.succeeded().len(), 499);
 }
 
 #[test]

@@ -126,19 +126,20 @@ struct Crew {
 }
 
 impl Crew {
-    fn spawn(&self, watch: Arc<Watch>, one_by_one: bool) -> Result<()> {
+    fn spawn(&self, watch: Arc<Watch>, timed: bool) -> Result<()> {
         let (flow, common, make) = (Arc::clone(&self.flow), Arc::clone(&self.common), Arc::clone(&self.make));
         let work = move || {
             let _guard = Guard(Arc::clone(&flow));
-            work(&flow, &common, &*make, &watch, one_by_one);
+            work(&flow, &common, &*make, &watch, timed);
         };
         thread::Builder::new().name(self.name.clone()).stack_size(STACK).spawn(work)?;
         Ok(())
     }
 }
 
-fn work(flow: &Flow, common: &Common, make: &MakeRunner, watch: &Arc<Watch>, one_by_one: bool) {
+fn work(flow: &Flow, common: &Common, make: &MakeRunner, watch: &Arc<Watch>, timed: bool) {
     let mut runner = make(watch);
+    let one_by_one = timed && watch.loses_rows();
     let mut most = 1;
     while let Some(span) = flow.take(most) {
         if one_by_one {

@@ -19,7 +19,7 @@ use super::local::timed_out;
 use super::request::MapRequest;
 use super::runner::{After, MakeRunner, RowRunner};
 use super::services::{RowServices, ServicesOfAll};
-use super::watch::{Attempt, Reins, Watch};
+use super::watch::{Reins, Watch};
 use crate::plugin::Plugin;
 use crate::run::{ENDED, Next, Queue, QueueListener, QueueReins, QueueSetup};
 
@@ -31,10 +31,18 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// What all threads share.
 struct Action {
     queue: QueueSetup,
-    timeout: Option<Duration>,
+    limit: Option<Limit>,
     services: ServicesOfAll,
     /// The worker that the action's object was made on first.
     first: Mutex<Option<(Queue, Arc<Voice>)>>,
+}
+
+/// How long a row may take.
+#[derive(Clone, Copy)]
+struct Limit {
+    timeout: Duration,
+    /// So long it may go on once it was told to stop.
+    grace: Duration,
 }
 
 /// What rows of a thread say, and what they may ask for.
@@ -64,7 +72,8 @@ pub(super) fn prepare(plugin: &Plugin, request: &MapRequest, flow: &Arc<Flow>) -
     let run = &request.run;
     let queue = QueueSetup::new(plugin, &run.action, &run.env, &run.resources, run.strict_result)?;
     let services = ServicesOfAll::new(request, flow, queue.env());
-    let action = Arc::new(Action { queue, timeout: run.timeout, services, first: Mutex::default() });
+    let limit = run.timeout.map(|timeout| Limit { timeout, grace: run.grace });
+    let action = Arc::new(Action { queue, limit, services, first: Mutex::default() });
     let voice = action.voice();
     let first = Queue::open(&action.queue, &listener(&voice))?;
     first.instantiate(&*voice.0, |event| voice.0.say(event))?;
@@ -77,26 +86,50 @@ fn listener(voice: &Arc<Voice>) -> Arc<dyn QueueListener> {
 }
 
 /// The queue that a thread has now, for the thread that looks after all.
-#[derive(Default)]
-struct Hold(Mutex<Held>);
+struct Hold {
+    limit: Option<Limit>,
+    held: Mutex<Held>,
+}
 
 #[derive(Default)]
 struct Held {
     queue: Option<Arc<QueueReins>>,
-    /// The first row that has not ended, since when, and whether those behind
-    /// it were called back.
-    first: u64,
-    since: Option<Instant>,
+    /// The row under way when it was looked at last.
+    row: Option<Seen>,
+    /// The row that was told last that its time is over.
+    over: Option<u64>,
+}
+
+/// A row under way. What is known of it is never older than itself: one that
+/// followed another is seen when the end of that is known.
+struct Seen {
+    id: u64,
+    since: Instant,
+    /// Whether those behind it were called back.
     recalled: bool,
+    /// When it was told that its time is over.
+    told: Option<Instant>,
+    /// Whether its worker was told to end.
+    ended: bool,
 }
 
 impl Hold {
+    fn new(limit: Option<Limit>) -> Self {
+        Self { limit, held: Mutex::default() }
+    }
+
     fn take(&self, queue: Option<&Arc<QueueReins>>) {
         *self.lock() = Held { queue: queue.cloned(), ..Held::default() };
     }
 
+    /// Whether the row that was sent under this number was told that its time
+    /// is over.
+    fn is_over(&self, id: u64) -> bool {
+        self.lock().over == Some(id)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,13 +148,49 @@ impl Reins for Hold {
 
     fn look(&self) {
         let mut held = self.lock();
-        let Some(queue) = held.queue.clone() else { return };
-        if queue.first() != held.first || queue.outstanding() < 2 {
-            (held.first, held.since, held.recalled) = (queue.first(), Some(Instant::now()), false);
-        } else if !held.recalled && held.since.is_some_and(|since| since.elapsed() >= PATIENCE) {
-            held.recalled = true;
+        let Held { queue, row, over } = &mut *held;
+        let Some((queue, id)) = queue.as_ref().and_then(|queue| Some((queue, queue.under_way()?))) else {
+            return;
+        };
+        let Some(seen) = row.as_mut().filter(|seen| seen.id == id) else {
+            *row = Some(Seen::now(id));
+            return;
+        };
+        seen.call_back_others(queue);
+        if self.limit.is_some_and(|limit| seen.is_over(limit, queue)) {
+            *over = Some(id);
+        }
+    }
+}
+
+impl Seen {
+    fn now(id: u64) -> Self {
+        Self { id, since: Instant::now(), recalled: false, told: None, ended: false }
+    }
+
+    fn call_back_others(&mut self, queue: &QueueReins) {
+        if !self.recalled && queue.outstanding() > 1 && self.since.elapsed() >= PATIENCE {
+            self.recalled = true;
             queue.recall();
         }
+    }
+
+    /// Tells it to stop when its time is over, and ends its worker when it does
+    /// not. The grace time counts from when it was told, so a host that was
+    /// stopped itself meanwhile first learns what has ended.
+    fn is_over(&mut self, limit: Limit, queue: &QueueReins) -> bool {
+        match self.told {
+            None if self.since.elapsed() >= limit.timeout => {
+                self.told = Some(Instant::now());
+                queue.cancel_one(self.id);
+            }
+            Some(told) if !self.ended && told.elapsed() >= limit.grace => {
+                self.ended = true;
+                queue.end(false);
+            }
+            _ => {}
+        }
+        self.told.is_some()
     }
 }
 
@@ -159,7 +228,7 @@ impl IsolatedRows {
         let first = action.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (queue, voice) =
             first.map_or_else(|| (None, action.voice()), |(queue, voice)| (Some(queue), voice));
-        let hold = Arc::<Hold>::default();
+        let hold = Arc::new(Hold::new(action.limit));
         hold.take(queue.as_ref().map(Queue::reins));
         watch.hold(Arc::clone(&hold) as Arc<dyn Reins>);
         Self { action: Arc::clone(action), watch: Arc::clone(watch), voice, queue, hold }
@@ -178,6 +247,11 @@ impl IsolatedRows {
         Ok(self.queue.insert(queue))
     }
 
+    /// How many rows the worker takes ahead.
+    fn most_at_once(&self) -> usize {
+        self.queue.as_ref().map_or(1, Queue::most_outstanding)
+    }
+
     /// Sends rows that are here. What cannot be sent has ended.
     fn send(&mut self, rows: &mut Rows) {
         let stopped = self.voice.0.is_stopped();
@@ -192,9 +266,6 @@ impl IsolatedRows {
                 Ok(id) => At::Sent(id),
                 Err(error) => At::Ended(Err(error)),
             };
-            if self.action.timeout.is_some() && matches!(row.at, At::Sent(_)) {
-                self.watch.begin();
-            }
         }
         if let Some(queue) = &mut self.queue {
             queue.flush();
@@ -207,16 +278,17 @@ impl IsolatedRows {
 
     /// Waits for news of the rows that were sent.
     fn wait(&mut self, rows: &mut Rows, claim: &mut Claim<'_>) {
-        let Some(row) = rows.under_way() else { return };
+        let Some((id, row)) = rows.under_way() else { return };
         self.voice.0.begin_row(row.number);
         self.voice.0.begin_attempt(row.attempt);
         self.voice.0.put_state(row.state.take());
         let Some(queue) = &self.queue else { return };
-        let news = queue.next(&*self.voice.0);
+        let news = queue.next(id, &*self.voice.0);
         row.state = self.voice.0.take_state();
         match news {
             Next::Event(event) => self.voice.0.say(event),
             Next::Ended(id, result) => {
+                let result = self.in_time(id, result);
                 if let Some(row) = rows.sent_as(id) {
                     self.end(row, result, claim.common());
                 }
@@ -233,21 +305,22 @@ impl IsolatedRows {
 
     /// The worker has ended: the row under way has failed, and no other.
     fn bury(&mut self, error: PluginError, as_told: bool, rows: &mut Rows, common: &Common) {
+        if let Some((id, row)) = rows.under_way() {
+            let is_meant = self.watch.is_cancelled() || self.hold.is_over(id);
+            if is_meant || !as_told {
+                let stopped = as_told.then(|| PluginError::cancelled().hint(ENDED));
+                let result = self.in_time(id, Err(stopped.unwrap_or(error)));
+                self.end(row, result, common);
+            }
+            // Else it was told to end because of a row that has ended meanwhile.
+        }
         self.hold.take(None);
         self.queue = None;
-        let error =
-            if as_told && self.watch.is_cancelled() { PluginError::cancelled().hint(ENDED) } else { error };
-        // One that was told to end ended with another row, if none is stopped.
-        let spared = as_told && !self.watch.is_cancelled();
-        if let Some(row) = rows.under_way().filter(|_| !spared) {
-            self.end(row, Err(error), common);
-        }
         rows.0.iter_mut().filter(|row| matches!(row.at, At::Sent(_))).for_each(|row| row.at = At::Here);
     }
 
     /// An attempt of a row has ended; perhaps there is another.
     fn end(&self, row: &mut Row, result: Result<Vec<u8>>, common: &Common) {
-        let result = self.in_time(result);
         row.at = match result {
             Err(error) if common.tries_again(&error, row.attempt) && !self.voice.0.is_stopped() => {
                 row.attempt += 1;
@@ -257,17 +330,17 @@ impl IsolatedRows {
         };
     }
 
-    fn in_time(&self, result: Result<Vec<u8>>) -> Result<Vec<u8>> {
-        let Some(timeout) = self.action.timeout else { return result };
-        if self.watch.end() != Attempt::TimedOut {
-            return result;
-        }
-        result.map_err(|error| match error.kind() {
-            ErrorKind::Cancelled => match error.hint_text() {
-                Some(hint) => timed_out(timeout).hint(hint),
-                None => timed_out(timeout),
-            },
-            _ => error,
+    /// What became of an attempt, by the name of why it was stopped.
+    fn in_time(&self, id: u64, result: Result<Vec<u8>>) -> Result<Vec<u8>> {
+        let Some(limit) = self.action.limit else { return result };
+        result.map_err(|error| {
+            if error.kind() != ErrorKind::Cancelled || !self.hold.is_over(id) {
+                return error;
+            }
+            match error.hint_text() {
+                Some(hint) => timed_out(limit.timeout).hint(hint),
+                None => timed_out(limit.timeout),
+            }
         })
     }
 }
@@ -281,7 +354,7 @@ impl RowRunner for IsolatedRows {
         }
         let mut rows = Rows::default();
         loop {
-            while rows.have_room() {
+            while rows.have_room() && rows.0.len() < self.most_at_once() {
                 let Some(row) = claim.next() else { break };
                 rows.add(row.number, row.params);
             }
@@ -316,13 +389,14 @@ impl Rows {
         self.0.push_back(Row { number, params, attempt: 1, state: None, at });
     }
 
-    /// The row that the worker is at: of those it has, the one sent first.
-    fn under_way(&mut self) -> Option<&mut Row> {
+    /// The row that the worker is at, and its number there: of those it has, the
+    /// one sent first.
+    fn under_way(&mut self) -> Option<(u64, &mut Row)> {
         let sent = self.0.iter_mut().filter_map(|row| match row.at {
             At::Sent(id) => Some((id, row)),
             _ => None,
         });
-        sent.min_by_key(|(id, _)| *id).map(|(_, row)| row)
+        sent.min_by_key(|(id, _)| *id)
     }
 
     fn sent_as(&mut self, id: u64) -> Option<&mut Row> {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::chunk::Span;
 
-/// What is known of a worker's thread. Only where rows have a time-out is it
-/// told of each of them.
+/// What is known of a worker's thread. Only where rows have a time-out, and
+/// their runner does not look after it itself, is it told of each of them.
 #[derive(Default)]
 pub(super) struct Watch {
     cancelled: Arc<AtomicU32>,
@@ -24,7 +24,7 @@ pub(super) trait Reins: Send + Sync {
     /// Ends the process: after asking it to, or `at_once`.
     fn end(&self, at_once: bool);
 
-    /// Called every now and then.
+    /// Called every now and then, also to look after time-outs.
     fn look(&self);
 }
 
@@ -85,6 +85,12 @@ impl Watch {
     pub(super) fn hold(&self, reins: Arc<dyn Reins>) {
         // Set once, when the thread begins.
         let _ = self.reins.set(reins);
+    }
+
+    /// Whether its rows have to be taken one by one: each that does not stop is
+    /// lost with its thread.
+    pub(super) fn loses_rows(&self) -> bool {
+        self.reins.get().is_none()
     }
 
     pub(super) fn is_cancelled(&self) -> bool {

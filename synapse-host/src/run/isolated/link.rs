@@ -252,7 +252,7 @@ impl Link {
     /// takes. `None` when the worker is gone.
     pub(in crate::run) fn begin(&self, receiver: Receiver) -> Option<Arc<Call>> {
         let mut state = self.lock();
-        while state.calls.len() >= self.limits.max_outstanding.max(1) && !state.gone {
+        while state.calls.len() >= self.most_outstanding() && !state.gone {
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.gone {
@@ -274,7 +274,7 @@ impl Link {
     /// The call needs nothing more from here.
     pub(in crate::run) fn finish(&self, call: &Call) {
         let mut state = self.lock();
-        let full = state.calls.len() >= self.limits.max_outstanding.max(1);
+        let full = state.calls.len() >= self.most_outstanding();
         state.calls.remove(&call.id);
         if state.reader.is_some() {
             pass_on(&state);
@@ -357,6 +357,11 @@ impl Link {
     /// The longest payload that the worker takes.
     pub(in crate::run) fn max_payload(&self) -> usize {
         self.limits.max_payload.min(MAX_PAYLOAD)
+    }
+
+    /// How many invocations the worker takes before one of them has ended.
+    pub(in crate::run) fn most_outstanding(&self) -> usize {
+        self.limits.max_outstanding.max(1)
     }
 
     /// Waits for what comes next for `call`, reading for all if nobody does.

@@ -5,7 +5,7 @@
 //! first whose end is not known.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use synapse_sdk::Env;
 use synapse_sdk::PluginError;
@@ -83,19 +83,39 @@ pub(crate) enum Next {
     Gone { error: PluginError, as_told: bool },
 }
 
-/// Stops what is in a queue, from any thread.
+/// Looks after what is in a queue and stops it, from any thread.
 pub(crate) struct QueueReins {
     worker: Arc<Worker>,
-    /// The first invocation that has not ended, and the one after the last.
-    first: AtomicU64,
+    /// The invocation under way, as far as is known.
+    under_way: AtomicU64,
+    /// The number of the next one that is sent.
     next: AtomicU64,
+    /// How many were sent and have not ended; written by the queue's thread only.
+    outstanding: AtomicU64,
+    /// Whether somebody waits for what comes next.
+    listened_to: AtomicBool,
 }
 
 impl QueueReins {
+    fn new(worker: &Arc<Worker>, next: u64) -> Self {
+        Self {
+            worker: Arc::clone(worker),
+            under_way: AtomicU64::new(next),
+            next: AtomicU64::new(next),
+            outstanding: AtomicU64::new(0),
+            listened_to: AtomicBool::new(false),
+        }
+    }
+
     /// Tells all invocations to stop. Does not wait.
     pub(crate) fn cancel(&self) {
-        let ids = self.first.load(Ordering::Acquire)..self.next.load(Ordering::Acquire);
+        let ids = self.under_way.load(Ordering::Acquire)..self.next.load(Ordering::Acquire);
         self.worker.link().send_soon(Kind::Cancel, ids);
+    }
+
+    /// Tells one invocation to stop. Does not wait.
+    pub(crate) fn cancel_one(&self, id: u64) {
+        self.worker.link().send_soon(Kind::Cancel, [id]);
     }
 
     /// Calls back what has not begun. Does not wait.
@@ -108,14 +128,17 @@ impl QueueReins {
         self.worker.stop(at_once);
     }
 
-    /// The first invocation that has not ended.
-    pub(crate) fn first(&self) -> u64 {
-        self.first.load(Ordering::Acquire)
+    /// The invocation under way. Of one that has ended this is known a moment
+    /// later. `None` when there is none, and while nobody listens: then it may
+    /// have ended long ago.
+    pub(crate) fn under_way(&self) -> Option<u64> {
+        let known = self.listened_to.load(Ordering::Acquire) && self.outstanding() > 0;
+        known.then(|| self.under_way.load(Ordering::Acquire))
     }
 
-    /// How many have not ended.
+    /// How many were sent and have not ended.
     pub(crate) fn outstanding(&self) -> u64 {
-        self.next.load(Ordering::Acquire).saturating_sub(self.first())
+        self.outstanding.load(Ordering::Acquire)
     }
 }
 
@@ -129,10 +152,8 @@ impl Queue {
         for _ in 0..3 {
             let lease = pool::lease_alone(&setup.plugin, &setup.env, &setup.limits)?;
             if let Some(call) = lease.worker().begin_queue(Arc::clone(listener)) {
-                let (worker, first) = (Arc::clone(lease.worker()), call.id + 1);
-                let reins = QueueReins { worker, first: AtomicU64::new(first), next: AtomicU64::new(first) };
+                let reins = Arc::new(QueueReins::new(lease.worker(), call.id + 1));
                 let head = invoke_head(&setup.action);
-                let reins = Arc::new(reins);
                 return Ok(Self { setup: setup.clone(), lease, call, reins, head, frames: Vec::new() });
             }
         }
@@ -141,6 +162,11 @@ impl Queue {
 
     pub(crate) fn reins(&self) -> &Arc<QueueReins> {
         &self.reins
+    }
+
+    /// How many invocations it takes before one of them has ended.
+    pub(crate) fn most_outstanding(&self) -> usize {
+        self.worker().link().most_outstanding()
     }
 
     /// Whether the worker is gone.
@@ -183,6 +209,7 @@ impl Queue {
         self.frames.extend_from_slice(&self.head);
         self.frames.extend_from_slice(params);
         self.reins.next.store(id + 1, Ordering::Release);
+        self.reins.outstanding.store(self.reins.outstanding() + 1, Ordering::Release);
         Ok(id)
     }
 
@@ -195,29 +222,46 @@ impl Queue {
         }
     }
 
-    /// Waits for what comes next; services that the invocation under way asks
-    /// for are answered meanwhile.
-    pub(crate) fn next(&self, services: &dyn Services) -> Next {
+    /// Waits for what comes next while the invocation `under_way` runs; services
+    /// that it asks for are answered meanwhile.
+    pub(crate) fn next(&self, under_way: u64, services: &dyn Services) -> Next {
+        self.reins.under_way.store(under_way, Ordering::Release);
+        self.reins.listened_to.store(true, Ordering::Release);
+        let next = self.wait(under_way, services);
+        self.reins.listened_to.store(false, Ordering::Release);
+        next
+    }
+
+    fn wait(&self, under_way: u64, services: &dyn Services) -> Next {
         loop {
             match self.worker().wait(&self.call) {
                 Message::Ended(id, QueuedEnd::Done(result)) => {
-                    self.reins.first.store(id + 1, Ordering::Release);
-                    if self.reins.outstanding() == 0 {
+                    if self.one_less_outstanding() == 0 {
                         self.worker().read_output(&self.call);
                     }
                     return Next::Ended(id, result);
                 }
-                Message::Ended(id, QueuedEnd::NotBegun) => return Next::NotBegun(id),
+                Message::Ended(id, QueuedEnd::NotBegun) => {
+                    self.one_less_outstanding();
+                    return Next::NotBegun(id);
+                }
                 Message::Event(event) => return Next::Event(event),
                 Message::Service(number, payload) => self.worker().answer(number, &payload, services),
                 Message::Gone => {
-                    let error = self.fault(self.reins.first());
+                    let error = self.fault(under_way);
                     return Next::Gone { error, as_told: self.worker().was_stopped() };
                 }
                 // Once broken, what is known of the end comes as messages.
                 Message::Read | Message::Broken(_) | Message::Done(_) => {}
             }
         }
+    }
+
+    /// Gives how many are left.
+    fn one_less_outstanding(&self) -> u64 {
+        let left = self.reins.outstanding().saturating_sub(1);
+        self.reins.outstanding.store(left, Ordering::Release);
+        left
     }
 
     fn worker(&self) -> &Arc<Worker> {
