@@ -1,13 +1,17 @@
 //! `synapse-worker` spoken to byte by byte, as `docs/worker-protocol.md` says.
 
+use std::fs::File;
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use synapse_tests::{library, synapse};
+use synapse_tests::{goes_away, is_alive, library, synapse};
 
 const HELLO: u16 = 1;
 const LOAD: u16 = 2;
@@ -20,11 +24,17 @@ const EVENTS: u16 = 8;
 const CANCEL: u16 = 9;
 const CALL: u16 = 10;
 const ANSWER: u16 = 11;
+const PAUSE: u16 = 12;
+const RESUME: u16 = 13;
 const PING: u16 = 14;
 const PONG: u16 = 15;
 const SHUTDOWN: u16 = 16;
 const UNSUPPORTED: u16 = 17;
 const VALIDATE: u16 = 18;
+const RECALL: u16 = 19;
+
+const STRICT_RESULT: u16 = 2;
+const IN_ORDER: u16 = 4;
 
 /// A worker, and a host that knows only the document.
 struct Worker {
@@ -49,60 +59,84 @@ impl Worker {
         let (socket, theirs) = UnixStream::pair().expect("a pair");
         socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
         let child = Command::new(synapse().with_file_name("synapse-worker"))
-            .args(["serve", "--descriptor", "0"])
+            .args(["serve", "--descriptor", "0", "--parent", &std::process::id().to_string()])
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .expect("a worker");
         Self { child, socket }
     }
 
     fn greeted() -> Self {
+        Self::greeted_with("{}").0
+    }
+
+    /// The worker, and what it says of itself.
+    fn greeted_with(facts: &str) -> (Self, Value) {
         let mut worker = Self::start();
-        worker.send(HELLO, 0, &[b"SYNWORK\0\x01\0\0\0{}"]);
+        worker.send(HELLO, 0, &[b"SYNWORK\0\x01\0\0\0", facts.as_bytes()]);
         let hello = worker.next();
         assert_eq!((hello.kind, &hello.payload[..12]), (HELLO, &b"SYNWORK\0\x01\0\0\0"[..]));
-        worker
+        let facts = serde_json::from_slice(&hello.payload[12..]).expect("JSON");
+        (worker, facts)
     }
 
     fn loaded() -> Self {
         let mut worker = Self::greeted();
-        let load = json!({ "library": library("misbehave") }).to_string();
-        worker.send(LOAD, 1, &[load.as_bytes()]);
-        let loaded = worker.next();
-        assert_eq!((loaded.kind, loaded.id, &loaded.json()["plugin"]), (LOADED, 1, &json!("misbehave")));
+        worker.load(json!({}));
         worker
     }
 
+    /// Loads the plugin, with these limits; gives what the worker says.
+    fn load(&mut self, mut limits: Value) -> Value {
+        limits["library"] = json!(library("misbehave"));
+        self.send(LOAD, 1, &[limits.to_string().as_bytes()]);
+        let loaded = self.next();
+        assert_eq!((loaded.kind, loaded.id, &loaded.json()["plugin"]), (LOADED, 1, &json!("misbehave")));
+        loaded.json()
+    }
+
     fn send(&mut self, kind: u16, id: u64, parts: &[&[u8]]) {
+        self.send_flagged(kind, 0, id, parts);
+    }
+
+    fn send_flagged(&mut self, kind: u16, flags: u16, id: u64, parts: &[&[u8]]) {
         let payload = parts.concat();
         let mut frame = Vec::from((payload.len() as u32).to_le_bytes());
         frame.extend(kind.to_le_bytes());
-        frame.extend(0_u16.to_le_bytes());
+        frame.extend(flags.to_le_bytes());
         frame.extend(id.to_le_bytes());
         frame.extend(payload);
         self.socket.write_all(&frame).expect("the worker takes it");
     }
 
     fn invoke(&mut self, id: u64, action: &str, params: &str) {
-        self.ask(INVOKE, id, action, params);
+        self.ask(INVOKE, 0, id, action, params);
     }
 
-    fn ask(&mut self, kind: u16, id: u64, action: &str, params: &str) {
+    fn invoke_in_order(&mut self, id: u64, action: &str, params: &str) {
+        self.ask(INVOKE, IN_ORDER, id, action, params);
+    }
+
+    fn ask(&mut self, kind: u16, flags: u16, id: u64, action: &str, params: &str) {
         let length = (action.len() as u32).to_le_bytes();
-        self.send(kind, id, &[&length, action.as_bytes(), params.as_bytes()]);
+        self.send_flagged(kind, flags, id, &[&length, action.as_bytes(), params.as_bytes()]);
     }
 
     fn next(&mut self) -> Frame {
+        self.next_if_any().expect("a frame, and all of it")
+    }
+
+    /// The next frame that came whole.
+    fn next_if_any(&mut self) -> Option<Frame> {
         let mut header = [0; 16];
-        self.socket.read_exact(&mut header).expect("a frame");
-        let number = |from: usize, to: usize| {
-            header[from..to].iter().rev().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte))
-        };
-        let mut payload = vec![0; number(0, 4) as usize];
-        self.socket.read_exact(&mut payload).expect("all of it");
-        Frame { kind: number(4, 6) as u16, id: number(8, 16), payload }
+        self.socket.read_exact(&mut header).ok()?;
+        let mut payload = vec![0; u32::from_le_bytes(number(&header)) as usize];
+        self.socket.read_exact(&mut payload).ok()?;
+        let (kind, id) = (u16::from_le_bytes(number(&header[4..])), u64::from_le_bytes(number(&header[8..])));
+        Some(Frame { kind, id, payload })
     }
 
     /// The next frame that is no batch of events.
@@ -115,9 +149,82 @@ impl Worker {
         }
     }
 
+    /// How so many invocations in order have ended, whichever way they came.
+    fn ends(&mut self, count: usize) -> Vec<(u64, End)> {
+        let mut ends = Vec::new();
+        while ends.len() < count {
+            let frame = self.next();
+            match frame.kind {
+                EVENTS => ends.extend(entries(&frame.payload).filter_map(Entry::end)),
+                RESULT => ends.push((frame.id, End::Result(frame.json()))),
+                other => panic!("a frame of kind {other}"),
+            }
+        }
+        ends
+    }
+
+    /// Counts the events that have come by the time the worker answers a ping.
+    fn events_before_pong(&mut self, id: u64) -> usize {
+        self.send(PING, id, &[]);
+        let mut count = 0;
+        loop {
+            let frame = self.next();
+            match frame.kind {
+                EVENTS => count += entries(&frame.payload).count(),
+                PONG => return count,
+                other => panic!("a frame of kind {other}"),
+            }
+        }
+    }
+
     fn end(mut self) -> ExitStatus {
         self.child.wait().expect("its end")
     }
+}
+
+/// How an invocation in order has ended.
+#[derive(Debug, PartialEq)]
+enum End {
+    Result(Value),
+    Error(Value),
+    NotBegun,
+}
+
+/// An entry of a batch: its invocation, its type, and what follows the step.
+struct Entry<'a> {
+    id: u64,
+    kind: u8,
+    rest: &'a [u8],
+}
+
+impl Entry<'_> {
+    fn end(self) -> Option<(u64, End)> {
+        let json = || serde_json::from_slice(self.rest).expect("JSON");
+        let end = match self.kind {
+            5 => End::Result(json()),
+            6 => End::Error(json()),
+            7 => End::NotBegun,
+            _ => return None,
+        };
+        Some((self.id, end))
+    }
+}
+
+fn number<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    bytes[..N].try_into().expect("as many bytes")
+}
+
+fn entries(mut batch: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+    std::iter::from_fn(move || {
+        let length = u32::from_le_bytes(number(batch.get(..4)?)) as usize;
+        let (entry, others) = batch[4..].split_at(length);
+        batch = others;
+        let step = match u32::from_le_bytes(number(&entry[18..])) {
+            u32::MAX => 0,
+            length => length as usize,
+        };
+        Some(Entry { id: u64::from_le_bytes(number(entry)), kind: entry[16], rest: &entry[22 + step..] })
+    })
 }
 
 impl Drop for Worker {
@@ -138,10 +245,10 @@ fn a_host_that_knows_only_the_document_runs_an_action() {
     worker.invoke(4, "echo", "{oops");
     let refused = worker.answer();
     assert_eq!((refused.kind, refused.id, &refused.json()["kind"]), (ERROR, 4, &json!("usage")));
-    worker.ask(VALIDATE, 6, "checked", r#"{"epochs":1,"lr":1,"name":"abc"}"#);
+    worker.ask(VALIDATE, 0, 6, "checked", r#"{"epochs":1,"lr":1,"name":"abc"}"#);
     let valid = worker.next();
     assert_eq!((valid.kind, valid.id, valid.json()), (RESULT, 6, Value::Null));
-    worker.ask(VALIDATE, 7, "checked", r#"{"epochs":0,"lr":1,"name":"abc"}"#);
+    worker.ask(VALIDATE, 0, 7, "checked", r#"{"epochs":0,"lr":1,"name":"abc"}"#);
     assert_eq!(worker.next().json()["details"][0]["pointer"], "/epochs");
     worker.invoke(5, "no_such_action", "{}");
     assert_eq!(worker.answer().json()["kind"], "action_not_found");
@@ -163,6 +270,117 @@ fn events_come_before_the_result_they_belong_to() {
     assert_eq!((event[20], event[21]), (1, 3));
     assert_eq!((&event[22..26], &event[26..]), (&[255; 4][..], &b"about to fail"[..]));
     assert_eq!(worker.next().kind, ERROR);
+}
+
+#[test]
+fn invocations_in_order_run_one_after_the_other() {
+    let mut worker = Worker::loaded();
+    for id in 10..15 {
+        worker.invoke_in_order(id, "naps", r#"{"n":1}"#);
+    }
+    worker.invoke_in_order(15, "naps", "{}");
+    worker.invoke_in_order(16, "large_result", r#"{"n":1}"#);
+    worker.invoke_in_order(17, "naps", r#"{"n":2}"#);
+    let ends = worker.ends(8);
+    assert_eq!(ends.iter().map(|(id, _)| *id).collect::<Vec<_>>(), (10..=17).collect::<Vec<_>>());
+    assert_eq!((&ends[0].1, &ends[7].1), (&End::Result(json!(1)), &End::Result(json!(2))));
+    assert!(matches!(&ends[5].1, End::Error(error) if error["kind"] == "validation"), "{:?}", ends[5]);
+    assert!(
+        matches!(&ends[6].1, End::Result(text) if text.as_str().is_some_and(|text| text.len() == 1 << 20))
+    );
+}
+
+#[test]
+fn what_has_not_begun_can_be_called_back() {
+    let mut worker = Worker::loaded();
+    worker.invoke_in_order(20, "waits", "{}");
+    for id in 21..=30 {
+        worker.invoke_in_order(id, "naps", r#"{"n":0}"#);
+    }
+    // The first has begun when it says something.
+    assert_eq!(worker.next().kind, EVENTS);
+    worker.send(RECALL, 0, &[]);
+    let ends = worker.ends(10);
+    assert_eq!(ends, (21..=30).map(|id| (id, End::NotBegun)).collect::<Vec<_>>());
+    worker.send(CANCEL, 20, &[]);
+    let ended = worker.answer();
+    assert_eq!((ended.kind, ended.id, &ended.json()["kind"]), (ERROR, 20, &json!("cancelled")));
+    worker.invoke_in_order(31, "naps", r#"{"n":0}"#);
+    assert_eq!(worker.ends(1), [(31, End::Result(json!(0)))]);
+}
+
+#[test]
+fn an_invocation_waits_while_it_is_paused_and_no_other_does() {
+    let mut worker = Worker::loaded();
+    worker.invoke(1, "waits", "{}");
+    assert_eq!(worker.next().kind, EVENTS);
+    worker.send(PAUSE, 1, &[]);
+    worker.events_before_pong(1);
+    std::thread::sleep(Duration::from_millis(300));
+    // One may have been on its way.
+    assert!(worker.events_before_pong(2) <= 1);
+    worker.invoke(2, "echo", "[]");
+    assert_eq!(worker.answer().id, 2);
+    worker.send(RESUME, 1, &[]);
+    let mut more = 0;
+    while more < 3 {
+        more += worker.events_before_pong(3);
+    }
+    worker.send(CANCEL, 1, &[]);
+    assert_eq!(worker.answer().json()["kind"], "cancelled");
+}
+
+#[test]
+fn what_a_worker_that_died_had_not_sent_lies_in_its_file() {
+    let mut worker = Worker::greeted();
+    let loaded = worker.load(json!({}));
+    let place = format!("/proc/{}/fd/{}", worker.child.id(), loaded["unsent_events"]);
+    let file = File::open(place).expect("the file of events that were not sent");
+    worker.invoke(2, "reports_and_aborts", r#"{"n":50000}"#);
+    let (mut texts, mut last) = (Vec::new(), 0);
+    while let Some(frame) = worker.next_if_any() {
+        assert_eq!((frame.kind, frame.id), (EVENTS, last + 1));
+        last = frame.id;
+        texts.extend(entries(&frame.payload).map(|entry| String::from_utf8_lossy(entry.rest).into_owned()));
+    }
+    let mut halves: Vec<_> = [0, 16 + (1 << 20)]
+        .map(|start| {
+            let mut head = [0; 16];
+            file.read_exact_at(&mut head, start).expect("the head of a half");
+            let batch = u64::from_ne_bytes(number(&head));
+            let mut bytes = vec![0; u64::from_ne_bytes(number(&head[8..])) as usize];
+            file.read_exact_at(&mut bytes, start + 16).expect("the bytes of a half");
+            (batch, bytes)
+        })
+        .into();
+    halves.sort_unstable();
+    for (_, bytes) in halves.iter().filter(|(batch, _)| *batch > last) {
+        texts.extend(entries(bytes).map(|entry| String::from_utf8_lossy(entry.rest).into_owned()));
+    }
+    let expected: Vec<_> = (1..=50_000).map(|line| format!("line {line}")).collect();
+    assert!(texts == expected, "{} events, the last is {:?}", texts.len(), texts.last());
+}
+
+#[test]
+fn a_worker_keeps_to_what_the_host_takes_and_to_its_limits() {
+    let (mut worker, facts) = Worker::greeted_with(r#"{"max_payload":2000000,"unknown":1}"#);
+    assert_eq!(facts["max_payload"], 256 << 20);
+    assert_eq!((&facts["max_outstanding"], &facts["threads"]), (&json!(4096), &json!(64)));
+    let loaded = worker.load(json!({ "memory": 1_u64 << 30, "open_files": 700, "cores": [0] }));
+    assert!(loaded["protocol"].as_u64().is_some_and(|descriptor| descriptor >= 500), "{loaded}");
+    worker.invoke(2, "limits", "{}");
+    let limits = worker.answer().json();
+    assert_eq!(limits, json!({ "cores": 1, "open_files": "700", "data": "1073741824" }));
+    worker.invoke(3, "large_result", r#"{"n":1}"#);
+    assert_eq!(worker.answer().kind, RESULT);
+    worker.invoke(4, "large_result", r#"{"n":2}"#);
+    let refused = worker.answer().json();
+    assert_eq!(
+        (&refused["kind"], refused["message"].as_str()),
+        (&json!("execution"), Some("the result has 2097154 bytes; 2000000 can leave a worker"))
+    );
+    worker.ask(INVOKE, STRICT_RESULT, 5, "wrong_result", "{}");
+    assert_eq!(worker.answer().json()["kind"], "validation");
 }
 
 #[test]
@@ -293,9 +511,22 @@ fn another_major_version_is_refused_by_name() {
 fn a_worker_ends_when_it_is_told_to_and_when_its_host_is_gone() {
     let mut worker = Worker::loaded();
     worker.send(SHUTDOWN, 0, &[]);
-    assert_eq!(worker.end().code(), Some(0));
+    // It ends its group, and itself with it.
+    assert_eq!(worker.end().signal(), Some(libc::SIGKILL));
     let mut worker = Worker::loaded();
     worker.invoke(1, "loops", "{}");
-    worker.socket.shutdown(std::net::Shutdown::Both).expect("the end");
-    assert_eq!(worker.end().code(), Some(0));
+    worker.socket.shutdown(Shutdown::Both).expect("the end");
+    assert_eq!(worker.end().signal(), Some(libc::SIGKILL));
+}
+
+#[test]
+fn a_worker_whose_host_ends_within_a_frame_leaves_nothing_behind() {
+    let mut worker = Worker::loaded();
+    worker.invoke(1, "forks", "{}");
+    let child = worker.answer().json().as_u64().expect("a process");
+    assert!(is_alive(child));
+    worker.socket.write_all(&[5, 0, 0]).expect("a write");
+    worker.socket.shutdown(Shutdown::Write).expect("the end");
+    worker.end();
+    goes_away(child);
 }

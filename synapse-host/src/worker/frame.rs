@@ -71,6 +71,18 @@ pub(crate) enum Broken {
     Io(io::Error),
 }
 
+impl Broken {
+    /// Whether the other side is gone, as far as can be told: a socket that is
+    /// closed with something unread in it is reset.
+    pub(crate) fn is_the_end(&self) -> bool {
+        match self {
+            Self::Ended { .. } => true,
+            Self::Io(error) => error.kind() == io::ErrorKind::ConnectionReset,
+            Self::Malformed(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

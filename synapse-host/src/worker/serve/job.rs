@@ -9,6 +9,7 @@ use serde_json::Value;
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::Event;
 use synapse_sdk::services::{AgentClient, Client, RunInfo, Services};
+use synapse_sdk::{ErrorKind, PluginError};
 
 use super::Worker;
 use crate::worker::host_services::{HostServices, ToHost};
@@ -99,9 +100,15 @@ impl ToHost for Arc<Worker> {
     const WHOSE: &'static str = "worker";
 
     fn ask(&self, invocation: u64, service: &str, request: &[u8], body: &[u8]) -> Result<(i32, Vec<u8>)> {
-        let call = ServiceCall { invocation, service, request, body };
+        let head = ServiceCall { invocation, service, request, body }.head();
+        let (length, most) = (head.len() + body.len(), self.outbox.max_payload());
+        if length > most {
+            let message = format!("{service} was asked for with {length} bytes; {most} can leave a worker");
+            return Err(PluginError::new(ErrorKind::Execution, message)
+                .hint("write them to a file in the work folder instead"));
+        }
         let (number, reply) = self.calls.open();
-        self.outbox.send(Kind::Call, number, &[&call.head(), body]);
+        self.outbox.send(Kind::Call, number, &[&head, body]);
         self.need_reader();
         Ok(reply.wait())
     }

@@ -75,7 +75,7 @@ impl Worker {
     fn note_end(&self, id: u64, done: &Result<ResultBytes>) -> bool {
         match done {
             Ok(result) => self.outbox.end(id, End::Result, result),
-            Err(error) => self.outbox.end(id, End::Error, &error.to_json_bytes()),
+            Err(error) => self.outbox.end(id, End::Error, &self.error_bytes(error)),
         }
     }
 

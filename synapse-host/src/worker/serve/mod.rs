@@ -28,7 +28,7 @@ use self::job::{Invocation, OpenCalls};
 use self::lane::Lane;
 use self::outbox::Outbox;
 use super::black_box::BlackBox;
-use super::frame::{Broken, Frame, FrameReader, Header, MAX_PAYLOAD};
+use super::frame::{Frame, FrameReader, Header};
 use super::protocol::{
     Hello, IN_ORDER, Kind, LOST_DESCRIPTOR, Load, Loaded, PARAMS_CHECKED, STRICT_RESULT, Unsupported,
     malformed, read_answer, read_invoke,
@@ -86,16 +86,15 @@ fn start(options: ServeOptions) -> Result<Arc<Worker>> {
         _ => Err(malformed("hello", "another one came first")),
     };
     let own = Hello::default();
-    if let Err(error) = greeted {
+    let host = greeted.inspect_err(|error| {
         // The host is not waited for: it may not understand a word.
         let payload = error.to_json_bytes();
         let header = Header::new(Kind::Error, 0, 0, payload.len()).bytes();
         let _ = socket.send_all(&[&header, &payload]);
-        return Err(error);
-    }
+    })?;
     let black_box = BlackBox::new().context("memory for events")?;
     let unsent_events = black_box.descriptor();
-    let outbox = Arc::new(Outbox::new(socket, black_box));
+    let outbox = Arc::new(Outbox::new(socket, black_box, host.max_payload));
     outbox.send(Kind::Hello, 0, &[&own.encode()?]);
     Ok(Arc::new(Worker {
         outbox,
@@ -238,8 +237,7 @@ impl Worker {
         loop {
             let frame = match reader.next(self.outbox.socket()) {
                 Ok(frame) => frame,
-                // The host is gone.
-                Err(Broken::Ended { within_a_frame: false }) => process::end_group(),
+                Err(broken) if broken.is_the_end() => process::end_group(),
                 Err(broken) => {
                     eprintln!("synapse-worker: {broken}");
                     process::end(LOST_DESCRIPTOR);
@@ -363,8 +361,19 @@ impl Worker {
     fn tell(&self, id: u64, done: &Result<ResultBytes>) {
         match done {
             Ok(result) => self.outbox.send(Kind::Result, id, &[result]),
-            Err(error) => self.outbox.send(Kind::Error, id, &[&error.to_json_bytes()]),
+            Err(error) => self.outbox.send(Kind::Error, id, &[&self.error_bytes(error)]),
         }
+    }
+
+    /// An error as the host takes it.
+    fn error_bytes(&self, error: &PluginError) -> Vec<u8> {
+        let bytes = error.to_json_bytes();
+        if bytes.len() <= self.outbox.max_payload() {
+            return bytes;
+        }
+        let beginning: String = error.message().chars().take(1000).collect();
+        let short = PluginError::new(error.kind(), beginning);
+        short.hint("the error is too long to leave a worker: this is its beginning").to_json_bytes()
     }
 
     fn perform(&self, task: &Task) -> Result<ResultBytes> {
@@ -390,8 +399,9 @@ impl Worker {
         };
         let (action, params) = read_invoke(frame)?;
         let result = image.instance(action, &self.env, &job)?.invoke(params, checks, &job)?;
-        if result.len() > MAX_PAYLOAD {
-            let message = format!("the result has {} bytes; {MAX_PAYLOAD} can leave a worker", result.len());
+        let most = self.outbox.max_payload();
+        if result.len() > most {
+            let message = format!("the result has {} bytes; {most} can leave a worker", result.len());
             return Err(PluginError::new(ErrorKind::Execution, message)
                 .hint("write it to a file and return the file's path"));
         }

@@ -7,12 +7,13 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use synapse_sdk::Level;
 use synapse_sdk::events::Event;
 
 use super::process;
 use crate::worker::black_box::{BlackBox, CAPACITY};
 use crate::worker::event_codec::{End, encode, encode_end, encoded_size, end_size};
-use crate::worker::frame::Header;
+use crate::worker::frame::{Header, MAX_PAYLOAD};
 use crate::worker::protocol::{Kind, LOST_DESCRIPTOR};
 use crate::worker::socket::Socket;
 
@@ -29,6 +30,7 @@ const QUIET: u32 = 50;
 /// The way out of a worker.
 pub(super) struct Outbox {
     socket: Socket,
+    max_payload: usize,
     /// Held while frames are sent, so that they do not mix. Taken before `events`.
     sending: Mutex<()>,
     events: Mutex<Pending>,
@@ -48,10 +50,12 @@ struct Pending {
 }
 
 impl Outbox {
-    pub(super) fn new(socket: Socket, mut black_box: BlackBox) -> Self {
+    /// `max_payload` is what the host takes; a batch of events always fits.
+    pub(super) fn new(socket: Socket, mut black_box: BlackBox, max_payload: usize) -> Self {
         black_box.begin(0, 1);
         Self {
             socket,
+            max_payload: max_payload.clamp(CAPACITY, MAX_PAYLOAD),
             sending: Mutex::default(),
             events: Mutex::new(Pending { black_box, half: 0, batch: 1, sender_sleeps: false, begun: 0 }),
             plenty: Condvar::new(),
@@ -61,6 +65,11 @@ impl Outbox {
 
     pub(super) fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// The longest payload that may be sent.
+    pub(super) fn max_payload(&self) -> usize {
+        self.max_payload
     }
 
     /// Sends a frame whose payload is `parts`, after all events so far.
@@ -117,6 +126,13 @@ impl Outbox {
     }
 
     fn send_long_event(&self, invocation: u64, event: &Event<'_>, size: usize) {
+        if size > self.max_payload {
+            let text = format!(
+                "an event of {size} bytes is left out: {} can leave a worker; write it to a file instead",
+                self.max_payload
+            );
+            return self.event(invocation, &Event::message(Level::Warning, &text));
+        }
         let mut bytes = vec![0; size];
         encode(invocation, event, &mut bytes);
         let sending = lock(&self.sending);
