@@ -34,6 +34,7 @@ mod watched;
 pub use agent::{AgentOptions, serve_agent};
 pub use flight::Flight;
 pub use handle::{Cancel, Ended, Run, execute, run_plugin, run_plugin_blocking, validate};
+pub use isolated::end_idle_workers_after;
 pub(crate) use isolated::{ENDED, Next, Queue, QueueListener, QueueReins, QueueSetup};
 pub use local::lost_threads;
 pub(crate) use local::{InFlight, count_lost_thread};

@@ -31,6 +31,7 @@ use crate::worker::protocol::{Kind, STRICT_RESULT};
 pub(super) use limits::Limits;
 pub(crate) use link::QueueListener;
 pub(super) use link::{Link, Message, Receiver};
+pub use pool::end_idle_workers_after;
 pub(crate) use queue::{Next, Queue, QueueReins, QueueSetup};
 pub(crate) use worker::ENDED;
 use worker::{Attempt, Worker};

@@ -3,7 +3,7 @@
 //! A call gets a worker of its own as long as there are not too many of them,
 //! so that a crash ends one call only; beyond that workers are shared.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,28 @@ use crate::plugin::Plugin;
 
 /// Workers of one plugin with the same variables and limits.
 const MOST: usize = 4;
-/// A worker that has had nothing to do for this long is ended.
-const IDLE: Duration = Duration::from_secs(60);
+/// A worker that has had nothing to do for so many milliseconds is ended.
+static IDLE: AtomicU64 = AtomicU64::new(60_000);
+/// How often a worker is looked at that says nothing.
+const LOOK: Duration = Duration::from_secs(5);
 
 static POOL: Mutex<Vec<Member>> = Mutex::new(Vec::new());
 static CHANGED: Condvar = Condvar::new();
+
+/// From now on workers of this process are ended once they have had nothing to
+/// do for so long; a minute unless set. One more call starts another.
+pub fn end_idle_workers_after(idle: Duration) {
+    IDLE.store(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+}
+
+fn idle() -> Duration {
+    Duration::from_millis(IDLE.load(Ordering::Relaxed))
+}
+
+/// How long a worker that says nothing is left alone.
+pub(super) fn patience() -> Duration {
+    LOOK.min(idle()).max(Duration::from_millis(1))
+}
 
 /// What workers have in common that can stand in for each other.
 struct Key {
@@ -160,9 +177,9 @@ fn start(
 /// Ends a worker that nobody has called for long.
 pub(super) fn retire_if_idle(worker: &Arc<Worker>) {
     let mut pool = lock();
-    let idle =
-        |member: &Member| member.is(worker) && member.calls == 0 && member.idle_since.elapsed() >= IDLE;
-    if let Some(index) = pool.iter().position(idle) {
+    let is_idle =
+        |member: &Member| member.is(worker) && member.calls == 0 && member.idle_since.elapsed() >= idle();
+    if let Some(index) = pool.iter().position(is_idle) {
         drop(pool.remove(index));
         drop(pool);
         worker.retire();

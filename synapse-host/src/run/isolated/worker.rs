@@ -27,8 +27,6 @@ use crate::worker::frame::Broken;
 use crate::worker::protocol::{Kind, Load, Loaded, ServiceCall, invoke_head};
 use crate::worker::socket::Socket;
 
-/// How often a worker is looked at that says nothing.
-const LOOK: Duration = Duration::from_secs(5);
 /// A process whose connection has ended ends at once, or is ended.
 const END: Duration = Duration::from_secs(1);
 /// A process that was killed is gone soon, unless the system is stuck.
@@ -325,7 +323,7 @@ fn watch(
     let _ = started.send(Ok(Arc::clone(&worker)));
     let mut pipes: Vec<_> = worker.process.output.descriptors().to_vec();
     loop {
-        let seen = worker.process.watch(LOOK, &pipes);
+        let seen = worker.process.watch(pool::patience(), &pipes);
         if seen.end {
             break;
         }
