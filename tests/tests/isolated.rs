@@ -413,6 +413,39 @@ fn a_worker_that_is_stopped_still_ends() {
 }
 
 #[test]
+fn a_host_that_was_stopped_keeps_time_and_leaves_no_worker_behind() {
+    let synapse = Synapse::new();
+    let words = "tells_process --timeout 1s --grace 100ms";
+    let running = started(&synapse, words, "process ");
+    running.signal(libc::SIGSTOP);
+    std::thread::sleep(Duration::from_millis(1500));
+    running.signal(libc::SIGCONT);
+    assert_eq!(running.wait().code(1).error()["kind"], "timed_out");
+    // What ended while the host was stopped has ended in time.
+    let running = started(&synapse, "naps -P n=300 --timeout 1s --grace 60s", "napping");
+    running.signal(libc::SIGSTOP);
+    std::thread::sleep(Duration::from_millis(1500));
+    running.signal(libc::SIGCONT);
+    assert_eq!(running.wait().code(0).document()["result"], 300);
+    let mut running = started(&synapse, "tells_process", "process ");
+    let worker = number_after(&events_so_far(&mut running), "process ");
+    running.signal(libc::SIGSTOP);
+    running.signal(libc::SIGKILL);
+    running.wait();
+    goes_away(worker);
+}
+
+#[test]
+fn an_action_that_had_to_wait_for_its_listener_is_told() {
+    let slowly = r#""$@" 2>&1 >/dev/null | { sleep 1; tail -n 5; } >&2"#;
+    for mode in ["", "--isolated"] {
+        let synapse = Synapse::new();
+        let call = synapse.act("misbehave", "reports -P n=60000 --no-record").words(mode);
+        call.through(slowly).run().says("the action waited ").says(" for its events to be taken");
+    }
+}
+
+#[test]
 fn no_worker_outlives_a_host_that_is_killed() {
     let synapse = Synapse::new();
     let mut running = started(&synapse, "tells_process", "process ");

@@ -30,13 +30,13 @@ use crate::stdout;
 /// What a worker may use.
 #[derive(Args, Debug)]
 pub(super) struct ResourceArgs {
-    /// Processor cores a worker is kept to, in whole ones
+    /// Processor cores a worker is kept to; parts of one are rounded up
     #[arg(long, value_name = "N")]
     cpus: Option<f64>,
     /// Graphics processors a worker sees
     #[arg(long, value_name = "N")]
     gpus: Option<f64>,
-    /// Memory a worker may use, such as `512MB` or `4GB`
+    /// Memory a worker may write to, such as `512MB` or `4GB`
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     memory: Option<u64>,
     /// Files a worker may have open at once
