@@ -34,7 +34,7 @@ pub enum Images {
     Without,
 }
 
-/// What a YOLO dataset is for.
+/// What a dataset is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// Boxes.
@@ -52,14 +52,23 @@ pub enum Task {
 pub struct ConvertOptions {
     /// What becomes of the image files.
     pub images: Images,
+    /// Whether an interruption leaves what was written, hidden beside the
+    /// destination, and what an earlier one left is used. Images that are
+    /// there are not copied again; annotations are written anew, so that the
+    /// report is whole, and nothing that the source no longer has is left.
+    pub resume: bool,
     /// Whether loss ends the conversion.
     pub strict: bool,
     /// The number of threads; 0 for one a processor.
     pub jobs: usize,
-    /// YOLO: what the dataset is for. Without it joints make it
+    /// What a YOLO dataset is for: without it joints make it
     /// [`Task::Keypoints`], outlines [`Task::Segment`], and else it is
-    /// [`Task::Detect`].
+    /// [`Task::Detect`]. VOC has masks for [`Task::Segment`], and without a
+    /// task if there are masks and no polygons.
     pub task: Option<Task>,
+    /// YOLO: whether the parts of a polygon become one line, joined by bridges
+    /// without width, instead of a line for each.
+    pub join_parts: bool,
     /// YOLO: the decimals of a coordinate, at most 15.
     pub decimals: u8,
     /// VOC: whether coordinates that are not whole stay so. Many readers of
@@ -72,8 +81,10 @@ pub struct ConvertOptions {
     /// The classes to keep, by name, in the order they shall have; empty for
     /// all as they are. Annotations of other classes are left out.
     pub classes: Vec<String>,
-    /// Keep to the layout of the Python SDK: `dataset.yaml` for YOLO, folders
-    /// for the splits of VOC, `valid` for what is validated with.
+    /// Keep to the layout of the Python SDK: `dataset.yaml` for YOLO, and
+    /// without a task the folders `detect`, `segment` and, where there are
+    /// joints, `pose`, each a dataset of all images; folders for the splits of
+    /// VOC, `valid` for what is validated with.
     pub synapse_py: bool,
     /// Tells how far it is, in images, and takes the wish to end it.
     pub watch: Watch,
@@ -83,9 +94,11 @@ impl Default for ConvertOptions {
     fn default() -> Self {
         Self {
             images: Images::Link,
+            resume: false,
             strict: false,
             jobs: 0,
             task: None,
+            join_parts: false,
             decimals: 6,
             voc_floats: false,
             voc_first_pixel: 1,
@@ -119,7 +132,7 @@ pub(crate) fn run(
 fn whole(source: &dyn Source, format: Format, out: &Path, options: &ConvertOptions) -> Result<Report, Error> {
     options.watch.begin(source.len() as u64);
     let mut notes = source.notes().clone();
-    let output = Output::new(out, options.images)?;
+    let output = Output::new(out, options.images, options.resume)?;
     let target = format.create(source, output, options, &mut notes)?;
     refuse_loss(&notes, options)?;
     let line = Line::new(source, &*target, options, notes);

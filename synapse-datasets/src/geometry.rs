@@ -39,6 +39,26 @@ pub(crate) fn corners([x, y, width, height]: [f64; 4], rotation: Option<f64>) ->
     })
 }
 
+/// The box whose [`corners`] these are, and how far it is turned if that is
+/// more than `off` pixels. `None` if they are not those of a box by more.
+pub(crate) fn turned_box(corners: [[f64; 2]; 4], off: f64) -> Option<([f64; 4], Option<f64>)> {
+    let [first, second, third, fourth] = corners;
+    let along = [second[0] - first[0], second[1] - first[1]];
+    let down = [fourth[0] - first[0], fourth[1] - first[1]];
+    let (width, height) = (along[0].hypot(along[1]), down[0].hypot(down[1]));
+    let closes = [0, 1].map(|axis| first[axis] + along[axis] + down[axis] - third[axis]);
+    let lean = (along[0] * down[0] + along[1] * down[1]).abs() / width.max(height);
+    let turn = along[0] * down[1] - along[1] * down[0];
+    let is_box = width > off && height > off && turn > 0.0;
+    if !is_box || closes[0].hypot(closes[1]) > 2.0 * off || lean > off {
+        return None;
+    }
+    let middle = [0, 1].map(|axis| corners.iter().map(|corner| corner[axis]).sum::<f64>() / 4.0);
+    let angle = along[1].atan2(along[0]);
+    let is_turned = angle.abs() * width.max(height) > off;
+    Some(([middle[0] - width / 2.0, middle[1] - height / 2.0, width, height], is_turned.then_some(angle)))
+}
+
 /// The upright box of an annotation: its own, the one around its turned one,
 /// or the one around its shape or joints.
 pub(crate) fn upright_box(item: &Item, annotation: &Annotation) -> Option<[f64; 4]> {
@@ -95,6 +115,22 @@ mod tests {
         let ring = [[0.0, 0.0], [4.0, 0.0], [4.0, 3.0]];
         let back = [ring[2], ring[1], ring[0]];
         assert_eq!((area(&ring), area(&back), area(&[])), (6.0, 6.0, 0.0));
+    }
+
+    #[test]
+    fn corners_are_a_box_if_they_are_those_of_one() {
+        let own = [10.0, 20.0, 40.0, 8.0];
+        for angle in [0.3, -2.9, 1.6, 3.1] {
+            let (found, rotation) = turned_box(corners(own, Some(angle)), 1e-9).unwrap_or_default();
+            assert!((rotation.unwrap_or_default() - angle).abs() < 1e-12);
+            assert!(found.iter().zip(own).all(|(found, own)| (found - own).abs() < 1e-12), "{found:?}");
+        }
+        assert_eq!(turned_box(corners(own, None), 1e-9), Some((own, None)));
+        let mut bent = corners(own, Some(0.3));
+        bent[2][0] += 0.1;
+        assert_eq!(turned_box(bent, 1e-3), None);
+        let back = corners(own, None).map(|[x, y]| [-x, y]);
+        assert_eq!(turned_box(back, 1e-3), None, "the corners go round the other way");
     }
 
     #[test]

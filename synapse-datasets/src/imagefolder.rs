@@ -86,7 +86,8 @@ fn folders(root: &Path) -> Vec<(PathBuf, String)> {
 
 /// The folder of each class: its name, as far as that can be one.
 fn folder_names<'c>(classes: impl Iterator<Item = &'c str>) -> Vec<String> {
-    let mut taken = HashSet::new();
+    // It stands beside the folders.
+    let mut taken = HashSet::from(["classes.txt".to_owned()]);
     classes
         .map(|class| {
             let plain: String = class

@@ -87,6 +87,7 @@
 //! | YOLO → any but VOC → YOLO | the same text, if it had 6 decimals |
 //! | VOC → any → VOC | the same numbers |
 
+mod bridge;
 mod check;
 mod coco;
 mod convert;
@@ -112,8 +113,10 @@ mod pages;
 mod parallel;
 mod paths;
 mod picture;
+mod plane;
 mod plot;
 mod problem;
+mod raster;
 mod report;
 mod rle;
 mod select;

@@ -49,10 +49,16 @@ loss_kinds! {
     Polygon "polygons" "the target or its task keeps boxes alone",
     /// Polygons of more than one part.
     Parts "parts of polygons" "each part became an object of its own",
+    /// Polygons of more than one part that were joined.
+    PartsJoined "joined parts" "the parts became one polygon, with bridges without width between them",
     /// Masks.
     Mask "masks" "the target or its task keeps no masks; the box is written",
     /// Masks that were written as polygons.
     MaskAsPolygon "masks as polygons" "the target knows polygons alone; the outline along the pixels is written",
+    /// Polygons that were written as masks.
+    PolygonAsMask "polygons as masks" "the target knows pixels alone; those whose middle is inside are written",
+    /// Pixels of two objects.
+    Overlap "overlapping shapes" "a pixel of the target is of one object; what lies below is cut",
     /// Holes of masks.
     Holes "holes" "the target's polygons have no holes; they are filled",
     /// Joints.

@@ -84,6 +84,11 @@ impl Notes {
         Self { examples, ..self }
     }
 
+    /// Takes losses back that were none.
+    pub(crate) fn forget(&mut self, kinds: &[LossKind]) {
+        self.losses.retain(|kind, _| !kinds.contains(kind));
+    }
+
     /// Notes of the same kind with nothing in them.
     pub(crate) fn empty(&self) -> Self {
         Self::new(self.on_error).with_examples(self.examples)

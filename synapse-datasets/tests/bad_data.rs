@@ -174,6 +174,36 @@ fn no_path_leads_out_of_the_output() {
     }
 }
 
+/// An image may not take the place of what the target writes itself.
+#[test]
+fn names_of_the_targets_own_files_are_refused() {
+    let work = Work::new();
+    let names = ["annotations.json", ".images.partial", "a.bmp"];
+    let images: Vec<Value> = names
+        .iter()
+        .enumerate()
+        .map(|(id, name)| json!({"id": id, "file_name": name, "width": 9, "height": 9}))
+        .collect();
+    let annotations: Vec<Value> = (0..names.len())
+        .map(|id| json!({"id": id, "image_id": id, "category_id": 1, "bbox": [1, 1, 2, 2]}))
+        .collect();
+    let document = json!({"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "classes.txt"}]});
+    work.write("in/instances.json", document.to_string());
+    for name in names {
+        work.picture(&format!("in/{name}"), 9, 9);
+    }
+    for format in common::annotated() {
+        let dataset = open(&work.path("in/instances.json"), OnError::Report).unwrap();
+        let report = dataset.convert(format, work.path(format.name()), &ConvertOptions::default()).unwrap();
+        let refused = if format == Format::Coco { 2 } else { 0 };
+        assert_eq!(report.wrong(ProblemKind::UnsafePath), refused, "{format}");
+        assert_eq!((report.images, work.path(format.name()).is_dir()), (3 - refused, true), "{format}");
+    }
+    work.picture("pets/classes.txt/a.bmp", 9, 9);
+    work.convert("pets", Format::ImageFolder, "sorted");
+    assert_eq!(work.files("sorted"), ["classes.txt", "classes.txt-2/classes.txt/a.bmp"]);
+}
+
 #[test]
 fn names_that_differ_in_case_alone_become_different() {
     let work = Work::new();
@@ -236,8 +266,7 @@ fn other_coco_files_are_refused_by_name() {
     work.write("results.json", r#"[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]"#);
     let caption = r#"{"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [{"id": 1, "image_id": 1, "caption": "x"}]}"#;
     work.write("captions.json", caption);
-    work.write("panoptic.json", r#"{"images": [], "annotations": [{"image_id": 1, "segments_info": []}]}"#);
-    for (name, word) in [("results", "results"), ("captions", "captions"), ("panoptic", "panoptic")] {
+    for (name, word) in [("results", "results"), ("captions", "captions")] {
         let path = work.path(&format!("{name}.json"));
         let error = Dataset::open_as(&path, Format::Coco, &ReadOptions::default()).map(drop).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::UnknownFormat), "{name}: {error}");

@@ -20,6 +20,10 @@ enum Flavour {
     Boxes,
     Polygons,
     Joints,
+    /// Boxes that are turned.
+    Turned,
+    /// Masks that do not overlap.
+    Masks,
     /// One label for each image, and nothing else.
     Labels,
     /// Everything at once, for formats that hold that.
@@ -51,7 +55,13 @@ fn holds(format: Format, flavour: Flavour) -> Holds {
             image_folders: true,
         },
         Format::ImageFolder => Holds { details: false, flags: false, ..all },
-        Format::Voc => Holds { shapes: false, joints: false, details: false, image_folders: false, ..all },
+        Format::Voc => Holds {
+            shapes: flavour == Flavour::Masks,
+            joints: false,
+            details: false,
+            image_folders: false,
+            ..all
+        },
         _ => all,
     }
 }
@@ -86,6 +96,18 @@ fn ring() -> impl Strategy<Value = Vec<f64>> {
         .prop_map(|points| points.into_iter().flat_map(|(x, y)| [x, y]).collect())
 }
 
+/// Runs down the columns of the picture, in the band of an object.
+fn band(runs: &[u32], number: usize) -> Value {
+    let (height, start) = (SIZE.1, SIZE.0 / 4 * SIZE.1 * number as u32);
+    let mut all = vec![start];
+    all.extend(runs);
+    if all.len() % 2 == 1 {
+        all.push(1);
+    }
+    all.push(SIZE.0 * height - all.iter().sum::<u32>());
+    json!({"size": [SIZE.1, SIZE.0], "counts": all})
+}
+
 /// Runs down the columns of the picture.
 fn mask() -> impl Strategy<Value = Value> {
     prop::collection::vec(1u32..2000, 1..20).prop_map(|mut runs| {
@@ -105,7 +127,15 @@ fn object(flavour: Flavour) -> impl Strategy<Value = Value> {
             }
             let mut object = json!({"category_id": class * 2 + 1, "bbox": bbox, "area": 1.5, "iscrowd": u8::from(is_crowd)});
             let joints: Vec<f64> = joints.into_iter().flat_map(|(x, y, seen)| [x, y, f64::from(seen)]).collect();
+            if flavour == Flavour::Turned {
+                // Well inside, so that its corners are, too.
+                let middle = [f64::from(SIZE.0) / 2.0, f64::from(SIZE.1) / 2.0];
+                let sides = [20.0 + bbox[0] / 6.0, 20.0 + bbox[1] / 6.0];
+                object["bbox"] = json!([middle[0] - sides[0] / 2.0, middle[1] - sides[1] / 2.0, sides[0], sides[1]]);
+                object["rotation"] = json!(f64::from(number) / 1.5 - 2.9);
+            }
             match (flavour, choice) {
+                (Flavour::Masks, _) => object["segmentation"] = mask,
                 (Flavour::Polygons, _) | (Flavour::Mixed, 0) => object["segmentation"] = json!(rings),
                 (Flavour::Mixed, 1) => object["segmentation"] = mask,
                 (Flavour::Joints, _) | (Flavour::Mixed, 2) => object["keypoints"] = json!(joints),
@@ -136,7 +166,7 @@ fn dataset(flavour: Flavour) -> impl Strategy<Value = Vec<(bool, bool, Vec<Value
 
 /// Writes the dataset as COCO, one file a split.
 fn write(work: &Work, images: &[(bool, bool, Vec<Value>)], flavour: Flavour) {
-    let joints = if matches!(flavour, Flavour::Boxes | Flavour::Polygons | Flavour::Labels) {
+    let joints = if !matches!(flavour, Flavour::Joints | Flavour::Mixed) {
         json!(null)
     } else {
         json!(["left_a", "b", "c"])
@@ -160,6 +190,17 @@ fn write(work: &Work, images: &[(bool, bool, Vec<Value>)], flavour: Flavour) {
             for object in objects {
                 id -= 1;
                 let mut object = object.clone();
+                if flavour == Flavour::Masks {
+                    // Made disjoint: short runs in a band of its own.
+                    let runs: Vec<u32> = object["segmentation"]["counts"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .take(10)
+                        .map(|run| 1 + run.as_u64().unwrap() as u32 % 900)
+                        .collect();
+                    object["segmentation"] = band(&runs, id as usize % 4);
+                }
                 object["id"] = json!(id);
                 object["image_id"] = json!(number + 7);
                 annotations.push(object);
@@ -175,7 +216,8 @@ fn task(flavour: Flavour) -> Option<Task> {
         Flavour::Boxes => Some(Task::Detect),
         Flavour::Polygons => Some(Task::Segment),
         Flavour::Joints => Some(Task::Keypoints),
-        Flavour::Mixed | Flavour::Labels => None,
+        Flavour::Turned => Some(Task::Oriented),
+        Flavour::Masks | Flavour::Mixed | Flavour::Labels => None,
     }
 }
 
@@ -184,6 +226,7 @@ fn convert(work: &Work, from: &str, format: Format, to: &str, flavour: Flavour) 
     // After VOC there are no joints, so that this is no longer the task.
     let has_joints = dataset.header().classes.iter().any(|class| !class.joints.is_empty());
     let task = task(flavour).filter(|task| *task != Task::Keypoints || has_joints);
+    let task = task.filter(|_| format == Format::Yolo);
     let options = ConvertOptions { task, ..ConvertOptions::default() };
     dataset.convert(format, work.path(to), &options).unwrap();
 }
@@ -203,9 +246,10 @@ fn reduced(mut seen: Seen, formats: [Format; 2], flavour: Flavour) -> Seen {
             seen.joints.clear();
         }
         if !holds.details {
-            let Seen { kind, class, bbox, rings, runs, joints, flags, pose, .. } = seen;
-            seen = Seen { kind, class, bbox, rings, runs, joints, flags, pose, ..Seen::default() };
+            let Seen { kind, class, bbox, rings, runs, joints, rotation, flags, pose, .. } = seen;
+            seen = Seen { kind, class, bbox, rings, runs, joints, rotation, flags, pose, ..Seen::default() };
         }
+
         if !holds.flags {
             seen.flags = [false; 3];
             seen.pose = None;
@@ -240,13 +284,14 @@ fn numbers(seen: &Seen) -> Vec<f64> {
     let joints = seen.joints.iter().flat_map(|joint| [joint.0, joint.1]);
     // A box is compared by its edges, which is what formats write.
     let edges = seen.bbox.iter().flat_map(|bbox| [bbox[0], bbox[1], bbox[0] + bbox[2], bbox[1] + bbox[3]]);
-    edges.chain(rings.copied()).chain(joints).collect()
+    edges.chain(rings.copied()).chain(joints).chain(seen.rotation).collect()
 }
 
 fn without_numbers(seen: &Seen) -> Seen {
     let rings = seen.rings.iter().map(|ring| vec![[0.0; 2]; ring.len()]).collect();
     let joints = seen.joints.iter().map(|joint| (0.0, 0.0, joint.2)).collect();
-    Seen { bbox: seen.bbox.as_ref().map(|_| Vec::new()), rings, joints, ..seen.clone() }
+    let rotation = seen.rotation.map(|_| 0.0);
+    Seen { bbox: seen.bbox.as_ref().map(|_| Vec::new()), rings, joints, rotation, ..seen.clone() }
 }
 
 fn round_trip(first: Format, second: Format, flavour: Flavour, made: &[(bool, bool, Vec<Value>)]) {
@@ -266,6 +311,9 @@ fn round_trip(first: Format, second: Format, flavour: Flavour, made: &[(bool, bo
         } else {
             0.0
         };
+    // Corners that six decimals moved are made those of a rectangle.
+    let is_straightened = flavour == Flavour::Turned && formats.contains(&Format::Yolo);
+    let off = off + if is_straightened { 8e-6 * f64::from(SIZE.0) } else { 0.0 };
     for ((name, before), (other, after)) in before.iter().zip(&after) {
         assert_eq!(name, other, "{what}");
         assert_eq!(
@@ -285,6 +333,10 @@ fn every_pair(flavour: Flavour) {
     let formats = Format::ALL.into_iter().filter(|format| match flavour {
         Flavour::Mixed => !matches!(format, Format::Yolo | Format::ImageFolder),
         // COCO's annotations have a box: a label alone is told as lost.
+        // Outlines are what YOLO has of masks.
+        Flavour::Masks => !matches!(format, Format::Yolo | Format::ImageFolder),
+        // VOC has the upright box around a turned one.
+        Flavour::Turned => !matches!(format, Format::Voc | Format::ImageFolder),
         Flavour::Labels => !matches!(format, Format::Coco | Format::Yolo | Format::Voc),
         _ => *format != Format::ImageFolder,
     });
@@ -314,6 +366,16 @@ fn polygons_come_back() {
 #[test]
 fn joints_come_back() {
     every_pair(Flavour::Joints);
+}
+
+#[test]
+fn turned_boxes_come_back() {
+    every_pair(Flavour::Turned);
+}
+
+#[test]
+fn masks_come_back() {
+    every_pair(Flavour::Masks);
 }
 
 #[test]

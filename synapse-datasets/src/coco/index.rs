@@ -64,6 +64,8 @@ pub(super) struct Index {
     pub(super) contains: Contains,
     pub(super) image_numbers: bool,
     pub(super) annotation_numbers: bool,
+    /// Whether a record is about an image and has its segments.
+    pub(super) is_panoptic: bool,
 }
 
 /// An id as a key.
@@ -307,9 +309,7 @@ impl<'n> Scan<'n> {
         if fields.is_caption {
             return Err(self.unsupported("it holds captions"));
         }
-        if fields.is_panoptic {
-            return Err(self.unsupported("it is panoptic"));
-        }
+        self.index.is_panoptic |= fields.is_panoptic;
         let place = || Place::pointer(self.path, format!("/annotations/{number}"));
         let Some(image) = fields.image else {
             self.notes.problem(ProblemKind::Malformed, place, "an annotation needs an image_id")?;
@@ -516,6 +516,7 @@ fn annotation_fields(cursor: &mut Cursor<'_>) -> Result<AnnotationFields, Fault>
             }
             b"segments_info" => {
                 fields.is_panoptic = true;
+                fields.contains = Contains { boxes: true, masks: true, ..fields.contains };
                 value.skip()?;
             }
             _ => value.skip()?,

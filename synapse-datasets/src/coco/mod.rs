@@ -14,6 +14,7 @@
 mod file;
 mod index;
 mod object;
+mod panoptic;
 mod read;
 mod write;
 

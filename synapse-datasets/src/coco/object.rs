@@ -22,6 +22,8 @@ pub(super) enum Unusable {
     Fault(Fault),
     Mask(rle::NotAMask),
     Short,
+    /// The picture of its segments.
+    Picture(String),
 }
 
 impl From<Fault> for Unusable {
@@ -35,6 +37,7 @@ impl std::fmt::Display for Unusable {
         match self {
             Self::Fault(fault) => write!(f, "{fault}"),
             Self::Mask(mask) => write!(f, "{mask}"),
+            Self::Picture(what) => f.write_str(what),
             Self::Short => f.write_str("a box needs four numbers, joints need three each"),
         }
     }
@@ -133,12 +136,12 @@ fn id(value: &mut Cursor<'_>, item: &mut Item) -> Result<Option<Id>, Fault> {
 }
 
 /// The class by its number; one beyond all if the file does not name it.
-fn class(value: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<u32, Fault> {
+pub(super) fn class(value: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<u32, Fault> {
     Ok(value.whole()?.and_then(|number| rules.classes.get(&number).copied()).unwrap_or(u32::MAX))
 }
 
 /// Up to `N` numbers, and how many there were.
-fn numbers<const N: usize>(value: &mut Cursor<'_>) -> Result<(usize, [f64; N]), Fault> {
+pub(super) fn numbers<const N: usize>(value: &mut Cursor<'_>) -> Result<(usize, [f64; N]), Fault> {
     let mut numbers = [0.0; N];
     let mut count = 0;
     value.list(|entry| {

@@ -4,6 +4,7 @@
 use super::file::{self, Found};
 use super::index::{self, Index, Run};
 use super::object::{self, Lengths, Rules};
+use super::panoptic;
 use crate::error::{Error, ErrorKind};
 use crate::format::Format;
 use crate::json::{Cursor, Fault, Members};
@@ -37,6 +38,8 @@ struct Part {
     /// The number of its first image in the dataset.
     first: usize,
     pictures: PathBuf,
+    /// Where the pictures of the segments are, if it is panoptic.
+    segments: Option<PathBuf>,
     /// The classes of the dataset by their number in this file.
     classes: HashMap<i64, u32>,
 }
@@ -84,7 +87,10 @@ impl Coco {
         });
         let first = self.len;
         self.len += index.images.len();
-        self.parts.push(Part { path: found.path.clone(), file, index, split, first, pictures, classes });
+        // `panoptic_val.json` has them in `panoptic_val`.
+        let segments = index.is_panoptic.then(|| found.path.with_extension(""));
+        let path = found.path.clone();
+        self.parts.push(Part { path, file, index, split, first, pictures, segments, classes });
         Ok(())
     }
 
@@ -265,8 +271,13 @@ impl Reader<'_> {
                 continue;
             }
             let lengths = Lengths::of(item);
-            match object::read(&mut cursor, &rules, item, extra) {
-                Ok(annotation) => item.annotations.push(Annotation { at, ..annotation }),
+            let outcome = match &self.part.segments {
+                Some(folder) => panoptic::read(&mut cursor, &rules, folder, item, at),
+                None => object::read(&mut cursor, &rules, item, extra)
+                    .map(|annotation| item.annotations.push(Annotation { at, ..annotation })),
+            };
+            match outcome {
+                Ok(()) => {}
                 Err(unusable) => {
                     lengths.restore(item);
                     self.pass(&mut cursor, start);
@@ -292,10 +303,11 @@ impl Reader<'_> {
     fn tell(&self, at: u64, unusable: &object::Unusable, notes: &mut Notes) -> Result<(), Error> {
         let kind = match unusable {
             object::Unusable::Fault(fault) => index::fault_kind(*fault),
+            object::Unusable::Picture(_) => ProblemKind::NoFile,
             object::Unusable::Mask(_) | object::Unusable::Short => ProblemKind::Malformed,
         };
         let place = || Place::pointer(&self.part.path, pointer(&self.part.file, &self.part.index.marks, at));
-        notes.problem(kind, place, unusable.to_string()).map(drop)
+        notes.unusable(kind, place, unusable.to_string())
     }
 }
 

@@ -37,6 +37,12 @@ struct SplitFile {
     annotation_count: u64,
 }
 
+/// The annotation file.
+const NAME: &str = "annotations.json";
+
+/// What will be its images, while it is written.
+const SIDE: &str = ".images.partial";
+
 /// The folder of a split.
 fn folder(header: &Header, split: Option<u16>) -> &str {
     match split.map(|split| header.splits[usize::from(split)].as_str()) {
@@ -81,9 +87,8 @@ impl<'s> Writer<'s> {
         let folder = folder(self.header, split);
         self.output.folder(folder)?;
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        let path = self.output.path(&format!("{prefix}annotations.json"));
-        let mut annotations = create(&path)?;
-        let images = create(&self.output.path(&format!("{prefix}.images.partial")))?;
+        let (path, mut annotations) = self.output.create(&[&prefix, NAME].concat())?;
+        let (_, images) = self.output.create(&[&prefix, SIDE].concat())?;
         let mut head = Vec::new();
         self.write_head(&mut head);
         annotations.write_all(&head).map_err(|error| Error::io("write", &path, error))?;
@@ -204,15 +209,6 @@ impl<'s> Writer<'s> {
             _ => part.ids.push(part.annotations.len()),
         }
     }
-}
-
-fn create(path: &std::path::Path) -> Result<File, Error> {
-    File::options()
-        .create_new(true)
-        .read(true)
-        .write(true)
-        .open(path)
-        .map_err(|error| Error::io("write", path, error))
 }
 
 /// Appends a category.
@@ -349,6 +345,11 @@ impl Target for Writer<'_> {
 
     fn encode(&self, index: usize, item: &Item, at: At<'_>, part: &mut Part) -> Result<bool, Error> {
         let Some(name) = self.names.of(index, &item.image.path) else { return Ok(false) };
+        if [NAME, SIDE].contains(&&*name) {
+            let message = format!("`{name}` is the name of a file of annotations");
+            part.notes.unusable(ProblemKind::UnsafePath, || at(None), message)?;
+            return Ok(false);
+        }
         self.image(index, &name, item, &|| at(None), part)?;
         let image = self.image_id(index, item);
         for (number, annotation) in item.annotations.iter().enumerate() {
@@ -432,7 +433,7 @@ impl SplitFile {
 
     /// Puts the images behind the annotations.
     fn finish(mut self, path: &std::path::Path, is_needed: bool) -> io::Result<()> {
-        let side = path.with_file_name(".images.partial");
+        let side = path.with_file_name(SIDE);
         std::fs::remove_file(side)?;
         if !is_needed {
             return std::fs::remove_file(path);

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 /// A folder of XML files and the one of their images.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
+    /// The folder all of it is in.
+    pub(super) root: PathBuf,
     pub(super) annotations: PathBuf,
     pub(super) images: PathBuf,
     /// The XML files, sorted, and the split of each.
@@ -73,25 +75,33 @@ fn group(folder: &Path, split: Option<String>) -> Result<Option<Group>, Error> {
         .collect();
     files.append(&mut bare);
     files.sort_unstable();
-    Ok(Some(Group { annotations, images, files }))
+    Ok(Some(Group { root: folder.to_owned(), annotations, images, files }))
 }
 
 fn is_xml(name: &str) -> bool {
     name.len() > 4 && name.as_bytes()[name.len() - 4..].eq_ignore_ascii_case(b".xml")
 }
 
-/// The set of each image. Sets of one class have its name before a `_` and
-/// are no splits; `trainval` says nothing if its parts are there.
+/// The set of each image: those of objects, and for images in none of these
+/// those of masks.
 fn image_sets(folder: &Path) -> Result<HashMap<String, String>, Error> {
-    let main = folder.join("ImageSets").join("Main");
     let mut sets = HashMap::new();
-    if !main.is_dir() {
-        return Ok(sets);
+    for kind in ["Main", "Segmentation"] {
+        add_sets(&folder.join("ImageSets").join(kind), &mut sets)?;
     }
-    let mut names = walk::files(&main, &|name| name.ends_with(".txt") && !name.contains('_'))?;
+    Ok(sets)
+}
+
+/// Sets of one class have its name before a `_` and are no splits; `trainval`
+/// says nothing if its parts are there.
+fn add_sets(folder: &Path, sets: &mut HashMap<String, String>) -> Result<(), Error> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    let mut names = walk::files(folder, &|name| name.ends_with(".txt") && !name.contains('_'))?;
     names.sort_by_key(|name| name == "trainval.txt");
     for name in names {
-        let path = main.join(&name);
+        let path = folder.join(&name);
         let bytes = fs::read(&path).map_err(|error| Error::io("read", &path, error))?;
         let text = String::from_utf8_lossy(&bytes);
         let set = canonical(name.trim_end_matches(".txt"));
@@ -102,7 +112,7 @@ fn image_sets(folder: &Path) -> Result<HashMap<String, String>, Error> {
             }
         }
     }
-    Ok(sets)
+    Ok(())
 }
 
 /// The image with this stem, in whatever kind it is stored.

@@ -1,6 +1,8 @@
 //! Reads Pascal VOC.
 
+use super::labels::Labels;
 use super::layout;
+use super::planes::Planes;
 use super::xml::{self, Element, Fault};
 use crate::error::{Error, ErrorKind};
 use crate::format::Format;
@@ -22,9 +24,16 @@ pub(crate) struct Voc {
     header: Header,
     notes: Notes,
     first_pixel: f64,
-    folders: Vec<(PathBuf, PathBuf)>,
+    folders: Vec<Folder>,
     records: Vec<Record>,
     classes: HashMap<String, u32>,
+}
+
+/// XML files, their images, and what else belongs to them.
+struct Folder {
+    annotations: PathBuf,
+    images: PathBuf,
+    planes: Option<Planes>,
 }
 
 /// An XML file.
@@ -67,13 +76,18 @@ impl Voc {
         }
         for group in groups {
             let folder = voc.folders.len() as u16;
-            voc.folders.push((group.annotations, group.images));
+            let planes = Planes::find(&group.root, || Labels::find(root, &voc.header.classes));
+            voc.header.contains.masks |= planes.is_some();
+            voc.folders.push(Folder { annotations: group.annotations, images: group.images, planes });
             for (xml, split) in group.files {
                 let split = split.map(|split| voc.split(split));
                 voc.records.push(Record { xml: xml.into(), folder, split, image: Box::default() });
             }
         }
         voc.glance()?;
+        let planes = voc.folders.iter().filter_map(|folder| folder.planes.as_ref());
+        let names: Vec<String> = planes.flat_map(Planes::names).cloned().collect();
+        names.iter().for_each(|name| voc.add_class(name));
         Ok(voc)
     }
 
@@ -121,7 +135,7 @@ impl Voc {
 
     fn glance_at(&self, record: &Record, notes: &mut Notes) -> Result<Option<Glance>, Error> {
         let path = self.xml_path(record);
-        let images = &self.folders[usize::from(record.folder)].1;
+        let images = &self.folder(record).images;
         let stem = split_ending(&record.xml).0;
         let by_stem = || layout::find_image(images, stem);
         let Some(text) = read_text(&path, notes)? else { return Ok(None) };
@@ -141,21 +155,28 @@ impl Voc {
         Ok(Some(Glance { image, classes }))
     }
 
+    fn folder(&self, record: &Record) -> &Folder {
+        &self.folders[usize::from(record.folder)]
+    }
+
     fn xml_path(&self, record: &Record) -> PathBuf {
-        self.folders[usize::from(record.folder)].0.join(&*record.xml)
+        self.folder(record).annotations.join(&*record.xml)
     }
 
     fn fill(&self, record: &Record, item: &mut Item, want: Want, notes: &mut Notes) -> Result<bool, Error> {
         let path = self.xml_path(record);
-        let file = self.folders[usize::from(record.folder)].1.join(&*record.image);
+        let file = self.folder(record).images.join(&*record.image);
         item.clear();
         item.split = record.split;
         item.image.path.push_str(&record.image);
         let Some(text) = read_text(&path, notes)? else { return Ok(false) };
+        let stem = split_ending(&record.xml).0;
+        let planes = self.folder(record).planes.as_ref().filter(|planes| planes.has(stem));
+        let mut numbers = Vec::new();
         if let Some(text) = &text {
             // It was read before; if it changed meanwhile, that is a problem.
             match xml::parse(text) {
-                Ok(root) => self.document(&root, text, &path, item, notes)?,
+                Ok(root) => numbers = self.document(&root, text, &path, planes.is_some(), item, notes)?,
                 Err(fault) => {
                     tell(&path, text, fault, notes)?;
                     return Ok(false);
@@ -166,28 +187,39 @@ impl Voc {
             item.image.size = picture::size(&file);
         }
         item.image.file = Some(file);
+        if let Some(planes) = planes {
+            planes.read(stem, &numbers, &|name| self.classes.get(name).copied(), item, notes)?;
+        }
         Ok(true)
     }
 
+    /// Reads a document and gives the number of each annotation among the
+    /// objects of the file, from 1.
     fn document(
         &self,
         root: &Element<'_>,
         text: &str,
         path: &Path,
+        has_planes: bool,
         item: &mut Item,
         notes: &mut Notes,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<u32>, Error> {
         let mut other = String::new();
+        let (mut numbers, mut objects) = (Vec::new(), 0);
         for child in &root.children {
             match child.name {
                 "folder" | "filename" | "path" => {}
                 "size" => size(child, item),
-                "segmented" if child.text == "0" => {}
+                "segmented" if has_planes || child.text == "0" => {}
                 "source" if is_default_source(child) => {}
                 "object" => {
+                    objects += 1;
                     let line = 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..child.start]).count() as u64;
                     match self.object(child, item) {
-                        Ok(annotation) => item.annotations.push(Annotation { at: line, ..annotation }),
+                        Ok(annotation) => {
+                            item.annotations.push(Annotation { at: line, ..annotation });
+                            numbers.push(objects);
+                        }
                         Err(message) => {
                             notes.unusable(ProblemKind::Malformed, || Place::line(path, line), message)?
                         }
@@ -197,7 +229,7 @@ impl Voc {
             }
         }
         item.xml = item.add_text(&other);
-        Ok(())
+        Ok(numbers)
     }
 
     fn object(&self, object: &Element<'_>, item: &mut Item) -> Result<Annotation, String> {
@@ -366,8 +398,11 @@ impl Source for Voc {
     fn place(&self, index: usize, item: &Item, annotation: Option<usize>) -> Place {
         let path = self.xml_path(&self.records[index]);
         match annotation {
-            Some(annotation) => Place::line(path, item.annotations[annotation].at),
-            None => Place::file(path),
+            // What only a picture has stands on no line.
+            Some(annotation) if item.annotations[annotation].at > 0 => {
+                Place::line(path, item.annotations[annotation].at)
+            }
+            _ => Place::file(path),
         }
     }
 }

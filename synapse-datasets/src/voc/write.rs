@@ -1,8 +1,10 @@
 //! Writes Pascal VOC.
 
+use super::labels;
+use super::planes::{self, Painter};
 use super::xml::write_text;
-use crate::convert::ConvertOptions;
-use crate::error::Error;
+use crate::convert::{ConvertOptions, Task};
+use crate::error::{Error, ErrorKind};
 use crate::fields::{self, dataset_place, kind_loss, lose};
 use crate::geometry;
 use crate::loss::LossKind;
@@ -11,6 +13,7 @@ use crate::names::{Names, Style};
 use crate::number::write_shortest;
 use crate::output::Output;
 use crate::paths::{one_line, split_ending};
+use crate::plane::is_possible;
 use crate::problem::{Place, ProblemKind};
 use crate::report::Notes;
 use crate::stream::{At, Entry, Part, Source, Target, Want};
@@ -25,9 +28,21 @@ pub(crate) struct Writer<'s> {
     first_pixel: f64,
     /// Whether each split has folders of its own instead of a set.
     in_folders: bool,
-    /// The members of the image set of each split.
-    sets: Mutex<Vec<Vec<u8>>>,
+    /// Whether masks are written.
+    has_planes: bool,
+    /// The members of the image sets of each split.
+    sets: Mutex<Vec<Sets>>,
 }
+
+/// The images of a split, and those of them that have masks.
+#[derive(Clone, Default)]
+struct Sets {
+    all: Vec<u8>,
+    with_masks: Vec<u8>,
+}
+
+/// The planes number so many objects and classes; one more number is void.
+const MOST: usize = 254;
 
 impl<'s> Writer<'s> {
     pub(crate) fn new(
@@ -46,10 +61,26 @@ impl<'s> Writer<'s> {
         };
         let classes: String = header.classes.iter().map(|class| one_line(&class.name) + "\n").collect();
         output.write("", "classes.txt", classes.as_bytes())?;
-        let sets = Mutex::new(vec![Vec::new(); header.splits.len()]);
+        let has_planes = match options.task {
+            None => header.contains.masks && !header.contains.polygons,
+            task => task == Some(Task::Segment),
+        };
+        if has_planes {
+            let names = header.classes.iter().map(|class| class.name.as_str());
+            output.write("", labels::FILE, labels::write(names).as_bytes())?;
+        }
+        let sets = Mutex::new(vec![Sets::default(); header.splits.len()]);
         let first_pixel = f64::from(options.voc_first_pixel);
-        let writer =
-            Self { header, output, names, floats: options.voc_floats, first_pixel, in_folders, sets };
+        let writer = Self {
+            header,
+            output,
+            names,
+            floats: options.voc_floats,
+            first_pixel,
+            in_folders,
+            has_planes,
+            sets,
+        };
         let splits = (0..header.splits.len() as u16).map(Some).filter(|_| in_folders);
         for split in splits.chain((!in_folders).then_some(None)) {
             writer.output.folder(&writer.folder(split, "Annotations"))?;
@@ -66,8 +97,68 @@ impl<'s> Writer<'s> {
         }
     }
 
-    fn document(&self, name: &str, item: &Item, at: At<'_>, part: &mut Part) {
-        let out = &mut part.annotations;
+    /// Writes the document, and gives the planes if anything is in them.
+    fn document(&self, name: &str, item: &Item, at: At<'_>, part: &mut Part) -> Option<Painter> {
+        let mut painter =
+            item.image.size.filter(|size| self.has_planes && is_possible(*size)).map(Painter::new);
+        let start = part.annotations.len();
+        let mut numbers = Numbers::default();
+        for (number, annotation) in item.annotations.iter().enumerate() {
+            // What has no box of its own but pixels is in the planes alone.
+            let is_pixels = annotation.bbox.is_none() && has_pixels(annotation) && painter.is_some();
+            if is_pixels || self.object(item, annotation, &|| at(Some(number)), part) {
+                numbers.add(number, !is_pixels);
+            }
+        }
+        let objects = part.annotations.split_off(start);
+        let is_painted =
+            painter.as_mut().is_some_and(|painter| self.paint(&numbers, item, at, painter, &mut part.notes));
+        if painter.is_none() {
+            numbers.all().for_each(|(number, _)| {
+                lose_shape(&item.annotations[number], &|| at(Some(number)), &mut part.notes)
+            });
+        }
+        self.head(name, item, is_painted, &mut part.annotations);
+        part.annotations.extend_from_slice(&objects);
+        part.annotations.extend_from_slice(b"</annotation>\n");
+        painter.filter(|_| is_painted)
+    }
+
+    /// Paints the objects in their planes. Whether anything is in them.
+    fn paint(
+        &self,
+        numbers: &Numbers,
+        item: &Item,
+        at: At<'_>,
+        painter: &mut Painter,
+        notes: &mut Notes,
+    ) -> bool {
+        let mut is_painted = false;
+        for (number, object) in numbers.all() {
+            let annotation = &item.annotations[number];
+            let at = || at(Some(number));
+            if !has_pixels(annotation) {
+                continue;
+            }
+            let class = annotation.class.map_or(MOST, |class| class as usize) + 1;
+            if object > MOST || class > MOST {
+                lose_shape(annotation, &at, notes);
+                continue;
+            }
+            let painted = painter.paint(item, annotation, object as u8, class as u8);
+            if painted.pixels == 0 {
+                lose_shape(annotation, &at, notes);
+                continue;
+            }
+            lose(notes, LossKind::PolygonAsMask, matches!(annotation.shape, Shape::Rings(_)), at);
+            lose(notes, LossKind::Overlap, painted.taken > 0, at);
+            is_painted = true;
+        }
+        is_painted
+    }
+
+    /// What stands before the objects.
+    fn head(&self, name: &str, item: &Item, is_segmented: bool, out: &mut Vec<u8>) {
         out.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<annotation>\n");
         element("  ", "folder", "JPEGImages", out);
         element("  ", "filename", name, out);
@@ -82,30 +173,29 @@ impl<'s> Writer<'s> {
             );
             out.extend_from_slice(size.as_bytes());
         }
-        if !other.contains("<segmented") {
-            element("  ", "segmented", "0", out);
+        if is_segmented || !other.contains("<segmented") {
+            element("  ", "segmented", if is_segmented { "1" } else { "0" }, out);
         }
         if !other.is_empty() {
             out.extend_from_slice(b"  ");
             out.extend_from_slice(other.as_bytes());
             out.push(b'\n');
         }
-        for (number, annotation) in item.annotations.iter().enumerate() {
-            self.object(item, annotation, &|| at(Some(number)), part);
-        }
-        part.annotations.extend_from_slice(b"</annotation>\n");
     }
 
-    fn object(&self, item: &Item, annotation: &Annotation, at: &dyn Fn() -> Place, part: &mut Part) {
+    /// Writes an object. Whether there is anything to write.
+    fn object(&self, item: &Item, annotation: &Annotation, at: &dyn Fn() -> Place, part: &mut Part) -> bool {
         let Part { annotations: out, notes, .. } = part;
         if annotation.kind != Kind::Object {
-            return lose(notes, kind_loss(annotation.kind), true, at);
+            lose(notes, kind_loss(annotation.kind), true, at);
+            return false;
         }
         let class = annotation.class.and_then(|class| self.header.classes.get(class as usize));
         let edges = geometry::upright_box(item, annotation)
             .and_then(|whole| self.edges(whole, item.image.size, at, notes));
         let (Some(class), Some(edges)) = (class, edges) else {
-            return lose(notes, LossKind::Object, true, at);
+            lose(notes, LossKind::Object, true, at);
+            return false;
         };
         out.extend_from_slice(b"  <object>\n");
         element("    ", "name", &class.name, out);
@@ -131,6 +221,19 @@ impl<'s> Writer<'s> {
         }
         out.extend_from_slice(b"  </object>\n");
         lose_all(annotation, at, notes);
+        true
+    }
+
+    fn write_planes(&self, item: &Item, stem: &str, planes: Painter) -> Result<(), Error> {
+        let files = planes.finish().map_err(|what| {
+            Error::new(ErrorKind::Io, format!("the masks of `{}` cannot be written: {what}", item.image.path))
+        })?;
+        for (folder, bytes) in [planes::OBJECTS, planes::CLASSES].into_iter().zip(files) {
+            let folder = self.folder(item.split, folder);
+            self.output.folder(&folder)?;
+            self.output.write(&folder, &format!("{stem}.png"), &bytes)?;
+        }
+        Ok(())
     }
 
     /// The numbers of `bndbox`. `None` if nothing of the box is inside.
@@ -179,12 +282,39 @@ fn whole_pixels(low: f64, high: f64) -> [f64; 2] {
     rounded
 }
 
-fn lose_all(annotation: &Annotation, at: &dyn Fn() -> Place, notes: &mut Notes) {
+/// The numbers that objects have in the planes: those in the XML file come
+/// first, in its order.
+#[derive(Default)]
+struct Numbers {
+    in_file: Vec<usize>,
+    others: Vec<usize>,
+}
+
+impl Numbers {
+    fn add(&mut self, annotation: usize, is_in_file: bool) {
+        if is_in_file { self.in_file.push(annotation) } else { self.others.push(annotation) }
+    }
+
+    /// Each annotation and its number, from 1.
+    fn all(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.in_file.iter().chain(&self.others).copied().zip(1..)
+    }
+}
+
+fn has_pixels(annotation: &Annotation) -> bool {
+    annotation.kind == Kind::Object && matches!(annotation.shape, Shape::Mask(_) | Shape::Rings(_))
+}
+
+fn lose_shape(annotation: &Annotation, at: &dyn Fn() -> Place, notes: &mut Notes) {
     match annotation.shape {
         Shape::None => {}
         Shape::Rings(_) | Shape::Unread { mask: false } => lose(notes, LossKind::Polygon, true, at),
         Shape::Mask(_) | Shape::Unread { mask: true } => lose(notes, LossKind::Mask, true, at),
     }
+}
+
+/// Notes what an object loses beside its shape.
+fn lose_all(annotation: &Annotation, at: &dyn Fn() -> Place, notes: &mut Notes) {
     lose(notes, LossKind::Joints, !annotation.joints.is_empty(), at);
     lose(notes, LossKind::Rotation, fields::rotation(annotation).is_some(), at);
     lose(notes, LossKind::Score, annotation.score.is_some(), at);
@@ -201,7 +331,7 @@ fn element(indent: &str, name: &str, text: &str, out: &mut Vec<u8>) {
 
 impl Target for Writer<'_> {
     fn want(&self) -> Want {
-        Want { shapes: false, sizes: true }
+        Want { shapes: self.has_planes, sizes: true }
     }
 
     fn encode(&self, index: usize, item: &Item, at: At<'_>, part: &mut Part) -> Result<bool, Error> {
@@ -212,7 +342,7 @@ impl Target for Writer<'_> {
         }
         let stem = split_ending(&name).0;
         part.annotations.clear();
-        self.document(&name, item, at, part);
+        let planes = self.document(&name, item, at, part);
         let annotations = self.folder(item.split, "Annotations");
         self.output.folder(&annotations)?;
         self.output.write(&annotations, &format!("{stem}.xml"), &part.annotations)?;
@@ -229,6 +359,10 @@ impl Target for Writer<'_> {
                 fields::no_file(&mut part.notes, item, &|| at(None))?;
             }
         }
+        if let Some(planes) = planes {
+            self.write_planes(item, stem, planes)?;
+            part.ids.push(part.entries.len());
+        }
         let notes = &mut part.notes;
         lose(notes, LossKind::ImageId, item.image.id.is_some(), || at(None));
         lose(notes, LossKind::ImageFields, !item.image.extra.is_empty(), || at(None));
@@ -243,9 +377,14 @@ impl Target for Writer<'_> {
     fn commit(&self, part: &mut Part) -> Result<(), Error> {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut done = 0;
-        for entry in &part.entries {
+        for (number, entry) in part.entries.iter().enumerate() {
             if let Some(set) = entry.split.and_then(|split| sets.get_mut(usize::from(split))) {
-                set.extend_from_slice(&part.images[done..entry.images]);
+                let line = &part.images[done..entry.images];
+                set.all.extend_from_slice(line);
+                // Where the numbers of entries with planes are kept.
+                if part.ids.binary_search(&number).is_ok() {
+                    set.with_masks.extend_from_slice(line);
+                }
             }
             done = entry.images;
         }
@@ -256,7 +395,11 @@ impl Target for Writer<'_> {
         let sets = self.sets.into_inner().unwrap_or_else(PoisonError::into_inner);
         for (name, members) in self.header.splits.iter().zip(sets).filter(|_| !self.in_folders) {
             self.output.folder("ImageSets/Main")?;
-            self.output.write("", &format!("ImageSets/Main/{name}.txt"), &members)?;
+            self.output.write("", &format!("ImageSets/Main/{name}.txt"), &members.all)?;
+            if !members.with_masks.is_empty() {
+                self.output.folder("ImageSets/Segmentation")?;
+                self.output.write("", &format!("ImageSets/Segmentation/{name}.txt"), &members.with_masks)?;
+            }
         }
         self.output.finish()
     }

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 const MAX_CLASSES: usize = 1_000_000;
 
 /// Keys of the YAML file that are no splits.
-const OTHER_KEYS: [&str; 8] =
-    ["path", "names", "nc", "kpt_shape", "kpt_names", "flip_idx", "download", "channels"];
+const OTHER_KEYS: [&str; 9] =
+    ["path", "names", "nc", "kpt_shape", "kpt_names", "flip_idx", "download", "channels", "task"];
 
 /// What was found at a path.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,8 @@ pub(super) struct Layout {
     pub(super) splits: Vec<Split>,
     pub(super) joints: Option<JointShape>,
     pub(super) flip: Vec<u32>,
+    /// Whether the file says that four corners are a turned box.
+    pub(super) is_oriented: bool,
     /// Splits that the file names and that are not there.
     pub(super) missing: Vec<(PathBuf, String)>,
 }
@@ -106,7 +108,8 @@ fn from_yaml(path: &Path) -> Result<Option<Layout>, Error> {
     let Some(classes) = node.get("names").map(|names| classes(names, path)).transpose()? else {
         return Ok(None);
     };
-    let mut layout = Layout { classes, ..Layout::default() };
+    let is_oriented = node.get("task").and_then(Node::text) == Some("obb");
+    let mut layout = Layout { classes, is_oriented, ..Layout::default() };
     if let Some([count, numbers]) = node.get("kpt_shape").and_then(Node::numbers).as_deref() {
         layout.joints = Some(JointShape { count: *count as usize, numbers: *numbers as usize });
         layout.flip = node.get("flip_idx").and_then(Node::numbers).unwrap_or_default();

@@ -2,8 +2,10 @@
 //!
 //! A line is a class and numbers, parts of the width and height: a box
 //! (4 numbers), a polygon (an even count from 6), or a box with joints where
-//! `kpt_shape` says so. One number more is a score. Corners of turned boxes
-//! are read as polygons with four points, which they are.
+//! `kpt_shape` says so. One number more is a score. Four corners are a turned
+//! box where `data.yaml` has `task: obb`, which is written with them, or where
+//! all shapes are rectangles and some of them turned; else, and where they are
+//! no rectangle, they are a polygon with four points.
 //!
 //! Found are `data.yaml`, `dataset.yaml` or another YAML file with `names`,
 //! its splits as folders, lists of folders, or text files of image paths;
@@ -17,6 +19,7 @@
 //! not know it.
 
 mod layout;
+mod lines;
 mod read;
 mod write;
 

@@ -3,6 +3,7 @@
 use super::layout::{self, JointShape, Layout, Place as Where};
 use crate::error::{Error, ErrorKind};
 use crate::format::Format;
+use crate::geometry;
 use crate::model::{Annotation, Class, Contains, Header, Item, Joint, Shape, Size, Span};
 use crate::number;
 use crate::paths::{self, Checked, is_picture, split_ending};
@@ -24,6 +25,8 @@ pub(crate) struct Yolo {
     header: Header,
     notes: Notes,
     joints: Option<JointShape>,
+    /// Whether four corners are a turned box.
+    is_oriented: bool,
     max_vertices: usize,
     folders: Vec<(PathBuf, PathBuf)>,
     records: Vec<Record>,
@@ -51,7 +54,7 @@ impl Yolo {
             return Err(Error::new(ErrorKind::UnknownFormat, message)
                 .hint("YOLO has a data.yaml, or folders images and labels"));
         };
-        let Layout { mut classes, splits, joints, flip, missing } = layout;
+        let Layout { mut classes, splits, joints, flip, is_oriented, missing } = layout;
         if classes.is_empty() {
             classes = options.classes.iter().map(Class::named).collect();
         }
@@ -64,6 +67,7 @@ impl Yolo {
             header,
             notes: options.notes(),
             joints,
+            is_oriented,
             max_vertices: options.max_vertices,
             folders: Vec::new(),
             records: Vec::new(),
@@ -85,6 +89,10 @@ impl Yolo {
             }
         }
         yolo.header.contains = yolo.sample();
+        yolo.is_oriented |= yolo.has_turned_boxes_alone();
+        if yolo.is_oriented {
+            yolo.header.contains = Contains { boxes: true, ..Contains::default() };
+        }
         Ok(yolo)
     }
 
@@ -149,11 +157,44 @@ impl Yolo {
         Ok(())
     }
 
+    /// Some of the records.
+    fn samples(&self) -> impl Iterator<Item = &Record> {
+        self.records.iter().step_by(self.records.len().div_ceil(SAMPLES).max(1))
+    }
+
+    /// Whether all shapes of some labels are rectangles and any of them is
+    /// turned, as in datasets of turned boxes and hardly in others.
+    fn has_turned_boxes_alone(&self) -> bool {
+        if self.joints.is_some() || !self.header.contains.polygons || self.header.contains.boxes {
+            return false;
+        }
+        let reader = |size| Line { joints: None, is_oriented: true, max_vertices: self.max_vertices, size };
+        let mut turned = 0;
+        for record in self.samples() {
+            let (image, label) = self.files(record);
+            let text = fs::read(&label).unwrap_or_default();
+            if text.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let Some(size) = picture::size(&image) else { return false };
+            let mut item = Item::default();
+            for line in text.split(|byte| *byte == b'\n') {
+                match reader(size).read(line, &mut item) {
+                    Ok(None) => {}
+                    Ok(Some(Annotation { bbox: Some(_), rotation, .. })) => {
+                        turned += usize::from(rotation.is_some());
+                    }
+                    _ => return false,
+                }
+            }
+        }
+        turned > 0
+    }
+
     /// What the dataset contains, told by some of its labels.
     fn sample(&self) -> Contains {
         let mut contains = Contains { joints: self.joints.is_some(), ..Contains::default() };
-        let step = self.records.len().div_ceil(SAMPLES).max(1);
-        for record in self.records.iter().step_by(step) {
+        for record in self.samples() {
             let text = fs::read(self.files(record).1).unwrap_or_default();
             for line in text.split(|byte| *byte == b'\n') {
                 match line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count() {
@@ -183,7 +224,12 @@ impl Yolo {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
             let number = number as u64 + 1;
-            let reader = Line { joints: self.joints, max_vertices: self.max_vertices, size };
+            let reader = Line {
+                joints: self.joints,
+                is_oriented: self.is_oriented,
+                max_vertices: self.max_vertices,
+                size,
+            };
             match reader.read(line, item) {
                 Ok(None) => {}
                 Ok(Some(annotation)) => item.annotations.push(Annotation { at: number, ..annotation }),
@@ -197,6 +243,7 @@ impl Yolo {
 /// What is needed to read a line.
 struct Line {
     joints: Option<JointShape>,
+    is_oriented: bool,
     max_vertices: usize,
     size: Size,
 }
@@ -261,12 +308,23 @@ impl Line {
                 for point in &mut item.points[start..] {
                     *point = [point[0] * width, point[1] * height];
                 }
+                if let Some((bbox, rotation)) = self.turned(&item.points[start..]) {
+                    return Ok(Annotation { bbox: Some(bbox), rotation, score: last, ..annotation });
+                }
                 let ring = Span { start: start as u32, end: item.points.len() as u32 };
                 item.rings.push(ring);
                 let span = Span { start: item.rings.len() as u32 - 1, end: item.rings.len() as u32 };
                 Ok(Annotation { shape: Shape::Rings(span), score: last, ..annotation })
             }
         }
+    }
+
+    /// Four corners as a turned box, where they are one.
+    fn turned(&self, points: &[[f64; 2]]) -> Option<([f64; 4], Option<f64>)> {
+        let corners = <[[f64; 2]; 4]>::try_from(points).ok().filter(|_| self.is_oriented)?;
+        // Six decimals leave so much of a pixel open at each corner.
+        let off = 4e-6 * f64::from(self.size.width.max(self.size.height));
+        geometry::turned_box(corners, off)
     }
 
     fn pixels(&self, [[x, y], [w, h]]: [[f64; 2]; 2]) -> [f64; 4] {

@@ -1,16 +1,13 @@
 //! Writes YOLO.
 
-use crate::check::tolerance;
+use super::lines::{Frame, Lines};
 use crate::convert::{ConvertOptions, Task};
 use crate::error::{Error, ErrorKind};
 use crate::fields::{self, dataset_place, kind_loss, lose};
-use crate::geometry;
 use crate::json::write_text;
 use crate::loss::LossKind;
-use crate::model::{Annotation, Contains, Header, Item, Joint, Kind, Shape, Size};
+use crate::model::{Annotation, Contains, Header, Item, Kind};
 use crate::names::{Names, Style};
-use crate::number::{write_fixed, write_whole};
-use crate::outline::{self, Outlines};
 use crate::output::Output;
 use crate::paths::{one_line, split_ending};
 use crate::problem::{Place, ProblemKind};
@@ -22,14 +19,19 @@ pub(crate) struct Writer<'s> {
     header: &'s Header,
     output: Output,
     names: Names,
-    task: Task,
-    decimals: u8,
-    /// How many joints an object has.
-    joints: usize,
-    /// The folder of each split, and last that of images without one.
-    folders: Vec<Folder>,
+    /// One, or one for each task in the layout of the Python SDK.
+    sets: Vec<Set>,
     /// Whether there are images without a split.
     has_unsplit: bool,
+}
+
+/// The labels of one task and where they go.
+struct Set {
+    lines: Lines,
+    /// The folder all of it is in, with a `/` behind it if there is one.
+    prefix: &'static str,
+    /// The folder of each split, and last that of images without one.
+    folders: Vec<Folder>,
 }
 
 struct Folder {
@@ -38,71 +40,32 @@ struct Folder {
 }
 
 impl Folder {
-    fn new(split: Option<&str>) -> Self {
-        match split {
-            None => Self { images: "images".into(), labels: "labels".into() },
-            Some(name) => {
-                let name = if name == "val" { "valid" } else { name };
-                Self { images: format!("{name}/images"), labels: format!("{name}/labels") }
-            }
-        }
+    fn new(prefix: &str, split: Option<&str>) -> Self {
+        let within = match split {
+            None => prefix.to_owned(),
+            Some("val") => format!("{prefix}valid/"),
+            Some(name) => format!("{prefix}{name}/"),
+        };
+        Self { images: format!("{within}images"), labels: format!("{within}labels") }
     }
 }
 
 /// The key in the YAML file of images that are in no split.
 pub(super) const UNSPLIT: &str = "unsplit";
 
+/// What the Python SDK calls the folder of each task.
+const TASK_FOLDERS: [(Task, &str); 3] =
+    [(Task::Detect, "detect/"), (Task::Segment, "segment/"), (Task::Keypoints, "pose/")];
+
+/// What one task has no place for and another has.
+const HELD_ELSEWHERE: [LossKind; 5] =
+    [LossKind::Polygon, LossKind::Mask, LossKind::Joints, LossKind::Box, LossKind::Object];
+
 fn likely_task(contains: Contains) -> Task {
     match contains {
         Contains { joints: true, .. } => Task::Keypoints,
         Contains { polygons: true, .. } | Contains { masks: true, .. } => Task::Segment,
         _ => Task::Detect,
-    }
-}
-
-/// A box, shape or point in parts of the picture.
-struct Frame {
-    width: f64,
-    height: f64,
-    decimals: u8,
-}
-
-impl Frame {
-    fn new(size: Size, decimals: u8) -> Self {
-        Self { width: f64::from(size.width), height: f64::from(size.height), decimals }
-    }
-
-    fn point(&self, [x, y]: [f64; 2], out: &mut Vec<u8>) {
-        self.number(x.clamp(0.0, self.width) / self.width, out);
-        self.number(y.clamp(0.0, self.height) / self.height, out);
-    }
-
-    fn number(&self, value: f64, out: &mut Vec<u8>) {
-        out.push(b' ');
-        write_fixed(value, self.decimals, out);
-    }
-
-    /// The part of a box inside the picture.
-    fn clipped(&self, [x, y, width, height]: [f64; 4]) -> [f64; 4] {
-        let inside = x >= 0.0 && y >= 0.0 && x + width <= self.width && y + height <= self.height;
-        if inside {
-            return [x, y, width, height];
-        }
-        let (left, top) = (x.clamp(0.0, self.width), y.clamp(0.0, self.height));
-        let (right, bottom) = ((x + width).clamp(0.0, self.width), (y + height).clamp(0.0, self.height));
-        [left, top, right - left, bottom - top]
-    }
-
-    fn holds(&self, [x, y]: [f64; 2]) -> bool {
-        let (beside, below) = (tolerance(self.width), tolerance(self.height));
-        (-beside..=self.width + beside).contains(&x) && (-below..=self.height + below).contains(&y)
-    }
-
-    fn write_box(&self, [x, y, width, height]: [f64; 4], out: &mut Vec<u8>) {
-        self.number((x + width / 2.0) / self.width, out);
-        self.number((y + height / 2.0) / self.height, out);
-        self.number(width / self.width, out);
-        self.number(height / self.height, out);
     }
 }
 
@@ -114,35 +77,53 @@ impl<'s> Writer<'s> {
         notes: &mut Notes,
     ) -> Result<Self, Error> {
         let header = source.header();
-        let task = options.task.unwrap_or_else(|| likely_task(header.contains));
         let joints = header.classes.iter().map(|class| class.joints.len()).max().unwrap_or(0);
-        if task == Task::Keypoints && joints == 0 {
+        if options.task == Some(Task::Keypoints) && joints == 0 {
             return Err(Error::new(ErrorKind::Options, "no class of the dataset has joints")
                 .hint("choose the task detect or segment"));
         }
         fields::lose_header(notes, header, &|| dataset_place(source));
         let names = Names::new(Style::Stem, source, notes)?;
-        let splits = header.splits.iter().map(|name| Folder::new(Some(name)));
-        let folders: Vec<Folder> = splits.chain([Folder::new(None)]).collect();
         let has_unsplit =
             header.splits.is_empty() || (0..source.len()).any(|index| source.image(index).0.is_none());
-        let writer =
-            Self { header, output, names, task, decimals: options.decimals, joints, folders, has_unsplit };
-        let used = header.splits.len() + usize::from(has_unsplit);
-        for folder in &writer.folders[..used] {
-            writer.output.folder(&folder.labels)?;
-            writer.output.folder(&folder.images)?;
+        let set = |(task, prefix): (Task, &'static str)| {
+            let splits = header.splits.iter().map(|name| Folder::new(prefix, Some(name)));
+            let folders = splits.chain([Folder::new(prefix, None)]).collect();
+            let lines = Lines { task, join_parts: options.join_parts, decimals: options.decimals, joints };
+            Set { lines, prefix, folders }
+        };
+        let sets = match options.task {
+            None if options.synapse_py => TASK_FOLDERS
+                .into_iter()
+                .filter(|(task, _)| *task != Task::Keypoints || joints > 0)
+                .map(set)
+                .collect(),
+            task => vec![set((task.unwrap_or_else(|| likely_task(header.contains)), ""))],
+        };
+        let writer = Self { header, output, names, sets, has_unsplit };
+        for set in &writer.sets {
+            writer.start(set, options)?;
         }
-        let name = if options.synapse_py { "dataset.yaml" } else { "data.yaml" };
-        writer.output.write("", name, &writer.data_yaml())?;
-        let classes: String = header.classes.iter().map(|class| one_line(&class.name) + "\n").collect();
-        writer.output.write("", "classes.txt", classes.as_bytes())?;
         Ok(writer)
     }
 
-    fn data_yaml(&self) -> Vec<u8> {
+    /// Makes the folders and the files about the dataset as a whole.
+    fn start(&self, set: &Set, options: &ConvertOptions) -> Result<(), Error> {
+        let used = self.header.splits.len() + usize::from(self.has_unsplit);
+        for folder in &set.folders[..used] {
+            self.output.folder(&folder.labels)?;
+            self.output.folder(&folder.images)?;
+        }
+        let name = if options.synapse_py { "dataset.yaml" } else { "data.yaml" };
+        self.output.write("", &[set.prefix, name].concat(), &self.data_yaml(set))?;
+        let classes: String = self.header.classes.iter().map(|class| one_line(&class.name) + "\n").collect();
+        self.output.write("", &[set.prefix, "classes.txt"].concat(), classes.as_bytes())
+    }
+
+    fn data_yaml(&self, set: &Set) -> Vec<u8> {
         let mut out = Vec::new();
         let splits = &self.header.splits;
+        let images = |split: usize| set.folders[split].images.strip_prefix(set.prefix).unwrap_or_default();
         if splits.is_empty() {
             out.extend_from_slice(b"train: images\nval: images\n");
         } else {
@@ -158,21 +139,24 @@ impl<'s> Writer<'s> {
             for (key, split) in keys {
                 write_text(key, &mut out);
                 out.extend_from_slice(b": ");
-                write_text(&self.folders[split].images, &mut out);
+                write_text(images(split), &mut out);
                 out.push(b'\n');
             }
         }
         out.extend_from_slice(format!("nc: {}\nnames: ", self.header.classes.len()).as_bytes());
         write_list(self.header.classes.iter().map(|class| &class.name), &mut out);
-        if self.task == Task::Keypoints {
-            self.write_joint_names(&mut out);
+        match set.lines.task {
+            Task::Keypoints => self.write_joint_names(set.lines.joints, &mut out),
+            // Four corners are a polygon, too: this says which is meant.
+            Task::Oriented => out.extend_from_slice(b"task: obb\n"),
+            Task::Detect | Task::Segment => {}
         }
         out
     }
 
-    fn write_joint_names(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(format!("kpt_shape: [{}, 3]\n", self.joints).as_bytes());
-        let names = self.header.classes.iter().find(|class| class.joints.len() == self.joints);
+    fn write_joint_names(&self, joints: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("kpt_shape: [{joints}, 3]\n").as_bytes());
+        let names = self.header.classes.iter().find(|class| class.joints.len() == joints);
         let names = names.map_or(&[][..], |class| &class.joints);
         let flip = if self.header.flip.is_empty() { mirrored(names) } else { Some(self.header.flip.clone()) };
         if let Some(flip) = flip {
@@ -187,178 +171,78 @@ impl<'s> Writer<'s> {
         }
     }
 
-    fn folder(&self, item: &Item) -> &Folder {
-        let last = self.folders.len() - 1;
-        &self.folders[item.split.map_or(last, usize::from).min(last)]
-    }
-
-    /// The line or lines of an annotation.
+    /// The lines of an annotation in one set. Whether there are any.
     fn annotation(
         &self,
+        set: &Set,
         frame: &Frame,
         item: &Item,
         annotation: &Annotation,
         at: &dyn Fn() -> Place,
         part: &mut Part,
-    ) {
-        let Part { annotations: out, notes, .. } = part;
-        if annotation.kind != Kind::Object {
-            return lose(notes, kind_loss(annotation.kind), true, at);
-        }
-        let Some(class) = annotation.class else { return lose(notes, LossKind::Object, true, at) };
-        let start = out.len();
-        match self.task {
-            Task::Segment => self.segment(frame, class, item, annotation, at, out, notes),
-            Task::Oriented => oriented(frame, class, item, annotation, at, out, notes),
-            Task::Detect => {
-                self.object_box(frame, class, item, annotation, at, out, notes);
-                lose_shape(annotation, at, notes);
-                lose(notes, LossKind::Joints, !annotation.joints.is_empty(), at);
-            }
-            Task::Keypoints => {
-                if self.object_box(frame, class, item, annotation, at, out, notes) {
-                    self.write_joints(frame, item.joints(annotation), out);
-                }
-                lose_shape(annotation, at, notes);
-            }
-        }
-        if out.len() == start {
-            return lose(notes, LossKind::Object, true, at);
-        }
-        fields::lose_details(notes, annotation, at);
-        fields::lose_voc(notes, item, &annotation.voc, at);
-        lose(notes, LossKind::Score, annotation.score.is_some(), at);
-    }
-
-    /// Writes class and box and, unless joints follow, ends the line.
-    #[expect(clippy::too_many_arguments, reason = "what it reads and the two it writes to")]
-    fn object_box(
-        &self,
-        frame: &Frame,
-        class: u32,
-        item: &Item,
-        annotation: &Annotation,
-        at: &dyn Fn() -> Place,
-        out: &mut Vec<u8>,
-        notes: &mut Notes,
     ) -> bool {
-        let Some(whole) = geometry::upright_box(item, annotation) else { return false };
-        let clipped = frame.clipped(whole);
-        // A box wholly outside has nothing left; one without area had none.
-        let lost = |side: usize| clipped[side] <= 0.0 && whole[side] > 0.0 || clipped[side] < 0.0;
-        if lost(2) || lost(3) {
+        let Some(class) = annotation.class.filter(|_| annotation.kind == Kind::Object) else { return false };
+        let Part { annotations: out, notes, .. } = part;
+        if self.sets.len() == 1 {
+            return set.lines.object(frame, class, item, annotation, at, out, notes);
+        }
+        if !set.lines.is_for(annotation) {
             return false;
         }
-        let [x, y, width, height] = whole;
-        lose(notes, LossKind::Clipped, !frame.holds([x, y]) || !frame.holds([x + width, y + height]), at);
-        lose(notes, LossKind::Rotation, fields::rotation(annotation).is_some(), at);
-        write_whole(u64::from(class), out);
-        frame.write_box(clipped, out);
-        if self.task == Task::Detect {
-            out.push(b'\n');
-        }
-        true
+        let mut own = notes.empty();
+        let is_written = set.lines.object(frame, class, item, annotation, at, out, &mut own);
+        own.forget(&HELD_ELSEWHERE);
+        notes.append(own);
+        is_written
     }
 
-    fn write_joints(&self, frame: &Frame, joints: &[Joint], out: &mut Vec<u8>) {
-        for index in 0..self.joints {
-            let joint = joints.get(index).copied().unwrap_or(Joint { x: 0.0, y: 0.0, seen: Some(0) });
-            frame.point([joint.x, joint.y], out);
-            out.push(b' ');
-            write_whole(u64::from(joint.seen.unwrap_or(2)), out);
-        }
-        out.push(b'\n');
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "what it reads and the two it writes to")]
-    fn segment(
+    /// Writes the label file and the image of an item in one set, and tells of
+    /// each annotation whether it is in it.
+    fn set(
         &self,
+        set: &Set,
+        name: &str,
         frame: &Frame,
-        class: u32,
         item: &Item,
-        annotation: &Annotation,
-        at: &dyn Fn() -> Place,
-        out: &mut Vec<u8>,
-        notes: &mut Notes,
-    ) {
-        let mut rings = 0;
-        let mut is_clipped = false;
-        let outlines = match annotation.shape {
-            Shape::Mask(mask) => outline::of(item.runs(mask), mask.size),
-            _ => Outlines::default(),
+        at: At<'_>,
+        part: &mut Part,
+    ) -> Result<Vec<bool>, Error> {
+        part.annotations.clear();
+        let written = |(number, annotation): (usize, &Annotation)| {
+            self.annotation(set, frame, item, annotation, &|| at(Some(number)), part)
         };
-        lose(notes, LossKind::MaskAsPolygon, !outlines.rings.is_empty(), at);
-        notes.loss(LossKind::Holes, outlines.holes, at);
-        let own = item.rings(annotation.shape).filter(|ring| ring.len() >= 3);
-        for ring in own.chain(outlines.rings.iter().map(Vec::as_slice)) {
-            write_whole(u64::from(class), out);
-            for point in ring {
-                is_clipped |= !frame.holds(*point);
-                frame.point(*point, out);
-            }
-            out.push(b'\n');
-            rings += 1;
+        let is_written = item.annotations.iter().enumerate().map(written).collect();
+        let last = set.folders.len() - 1;
+        let folder = &set.folders[item.split.map_or(last, usize::from).min(last)];
+        self.output.write(&folder.labels, &[split_ending(name).0, ".txt"].concat(), &part.annotations)?;
+        if !self.output.has_images() {
+            return Ok(is_written);
         }
-        lose(notes, LossKind::Parts, rings > 1, at);
-        lose(notes, LossKind::Joints, !annotation.joints.is_empty(), at);
-        if rings == 0 {
-            let Some(own) = annotation.bbox.or_else(|| geometry::shape_bounds(item, annotation)) else {
-                return;
-            };
-            let corners = geometry::corners(own, annotation.rotation);
-            is_clipped |= corners.iter().any(|corner| !frame.holds(*corner));
-            write_corners(frame, class, corners, out);
-            lose(notes, LossKind::BoxAsPolygon, true, at);
-        } else {
-            let differs =
-                annotation.bbox.is_some_and(|own| geometry::shape_bounds(item, annotation) != Some(own));
-            lose(notes, LossKind::Box, differs, at);
+        let placed = match &item.image.file {
+            Some(file) => self.output.image(file, &folder.images, name)?,
+            None => false,
+        };
+        if !placed {
+            fields::no_file(&mut part.notes, item, &|| at(None))?;
         }
-        lose(notes, LossKind::Clipped, is_clipped, at);
+        Ok(is_written)
     }
 }
 
-fn oriented(
-    frame: &Frame,
-    class: u32,
+/// Notes what no line holds of an annotation.
+fn lose_rest(
     item: &Item,
     annotation: &Annotation,
+    is_written: bool,
     at: &dyn Fn() -> Place,
-    out: &mut Vec<u8>,
     notes: &mut Notes,
 ) {
-    let mut rings = item.rings(annotation.shape);
-    let corners = match (annotation.bbox, rings.next(), rings.next()) {
-        (_, Some(&[a, b, c, d]), None) => [a, b, c, d],
-        (Some(own), ..) => geometry::corners(own, annotation.rotation),
-        (None, ..) => match geometry::shape_bounds(item, annotation) {
-            Some(own) => geometry::corners(own, None),
-            None => return,
-        },
-    };
-    let is_quad = item.rings(annotation.shape).map(<[_]>::len).eq([4]);
-    if !is_quad {
-        lose_shape(annotation, at, notes);
+    if !is_written {
+        return lose(notes, kind_loss(annotation.kind), true, at);
     }
-    lose(notes, LossKind::Joints, !annotation.joints.is_empty(), at);
-    lose(notes, LossKind::Clipped, corners.iter().any(|corner| !frame.holds(*corner)), at);
-    write_corners(frame, class, corners, out);
-}
-
-fn write_corners(frame: &Frame, class: u32, corners: [[f64; 2]; 4], out: &mut Vec<u8>) {
-    write_whole(u64::from(class), out);
-    for corner in corners {
-        frame.point(corner, out);
-    }
-    out.push(b'\n');
-}
-
-fn lose_shape(annotation: &Annotation, at: &dyn Fn() -> Place, notes: &mut Notes) {
-    match annotation.shape {
-        Shape::None => {}
-        Shape::Rings(_) | Shape::Unread { mask: false } => lose(notes, LossKind::Polygon, true, at),
-        Shape::Mask(_) | Shape::Unread { mask: true } => lose(notes, LossKind::Mask, true, at),
-    }
+    fields::lose_details(notes, annotation, at);
+    fields::lose_voc(notes, item, &annotation.voc, at);
+    lose(notes, LossKind::Score, annotation.score.is_some(), at);
 }
 
 fn write_list<'t>(texts: impl Iterator<Item = &'t String>, out: &mut Vec<u8>) {
@@ -385,37 +269,31 @@ fn mirrored(names: &[String]) -> Option<Vec<u32>> {
 
 impl Target for Writer<'_> {
     fn want(&self) -> Want {
-        Want { shapes: matches!(self.task, Task::Segment | Task::Oriented), sizes: true }
+        let has_shapes = |set: &Set| matches!(set.lines.task, Task::Segment | Task::Oriented);
+        Want { shapes: self.sets.iter().any(has_shapes), sizes: true }
     }
 
     fn encode(&self, index: usize, item: &Item, at: At<'_>, part: &mut Part) -> Result<bool, Error> {
-        part.annotations.clear();
         let Some(name) = self.names.of(index, &item.image.path) else { return Ok(false) };
         let Some(size) = item.image.size.filter(|size| size.width > 0 && size.height > 0) else {
             let message = format!("`{}`: coordinates are parts of a size nothing says", item.image.path);
             part.notes.unusable(ProblemKind::NoSize, || at(None), message)?;
             return Ok(false);
         };
-        let frame = Frame::new(size, self.decimals);
-        for (number, annotation) in item.annotations.iter().enumerate() {
-            self.annotation(&frame, item, annotation, &|| at(Some(number)), part);
+        let mut is_written = vec![false; item.annotations.len()];
+        for set in &self.sets {
+            let frame = Frame::new(size, set.lines.decimals);
+            let of_set = self.set(set, &name, &frame, item, at, part)?;
+            is_written.iter_mut().zip(of_set).for_each(|(all, one)| *all |= one);
         }
-        lose(&mut part.notes, LossKind::ImageId, item.image.id.is_some(), || at(None));
+        let notes = &mut part.notes;
+        for (number, (annotation, is_written)) in item.annotations.iter().zip(is_written).enumerate() {
+            lose_rest(item, annotation, is_written, &|| at(Some(number)), notes);
+        }
+        lose(notes, LossKind::ImageId, item.image.id.is_some(), || at(None));
         let has_fields = !item.image.extra.is_empty() || !item.xml.is_empty();
-        lose(&mut part.notes, LossKind::ImageFields, has_fields, || at(None));
-        lose(&mut part.notes, LossKind::Document, !item.document.is_empty(), || at(None));
-        let folder = self.folder(item);
-        let label = [split_ending(&name).0, ".txt"].concat();
-        self.output.write(&folder.labels, &label, &part.annotations)?;
-        if self.output.has_images() {
-            let placed = match &item.image.file {
-                Some(file) => self.output.image(file, &folder.images, &name)?,
-                None => false,
-            };
-            if !placed {
-                fields::no_file(&mut part.notes, item, &|| at(None))?;
-            }
-        }
+        lose(notes, LossKind::ImageFields, has_fields, || at(None));
+        lose(notes, LossKind::Document, !item.document.is_empty(), || at(None));
         Ok(true)
     }
 

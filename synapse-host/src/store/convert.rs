@@ -24,8 +24,10 @@ pub(super) fn run(body: &Value) -> Result<Value> {
     Ok(json!({ "path": output, "images": report.images, "annotations": report.annotations }))
 }
 
+/// Takes the names that data types have for their formats, `pascal` and `dm`
+/// among them.
 fn format(name: &str) -> Result<Format> {
-    Format::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
+    name.parse().map_err(|_| {
         let known = Format::ALL.map(Format::name).join(", ");
         ValidationError::new(format!("there is no dataset format `{name}`"))
             .hint(format!("there are {known}"))
@@ -66,6 +68,12 @@ mod tests {
         let answer = run(&asked("yolo")).unwrap();
         assert_eq!(answer, json!({ "path": output, "images": 1, "annotations": 1 }));
         assert!(output.join("data.yaml").is_file());
+        for types in synapse_sdk::data_type::BUILT_IN
+            .iter()
+            .filter(|types| types.parent.is_some_and(|parent| parent.id.contains("dataset")))
+        {
+            assert!(format(types.format.unwrap()).is_ok(), "{}", types.id);
+        }
         let unknown = run(&asked("ylo")).unwrap_err();
         assert_eq!(
             (unknown.kind(), unknown.message()),

@@ -113,7 +113,19 @@ fn the_layout_of_the_python_sdk_is_kept_where_asked() {
     let bench = Bench::new();
     let splits = "--splits train=1,val=0 --compat synapse-py";
     bench.call(&format!("convert coco --to yolo --out yolo {splits}")).run().code(0);
-    assert!(bench.names("yolo").contains(&"dataset.yaml".to_owned()));
+    assert_eq!(bench.names("yolo"), ["detect", "segment"]);
+    assert_eq!(bench.names("yolo/segment"), ["classes.txt", "dataset.yaml", "train", "valid"]);
+    assert!(bench.read("yolo/detect/dataset.yaml").contains("\"train\": \"train/images\""));
+    assert_eq!(bench.read("yolo/detect/train/labels/a.txt").lines().count(), 2);
+    assert_eq!(bench.read("yolo/segment/train/labels/a.txt").lines().count(), 1, "one has an outline");
+    assert_eq!(bench.read("yolo/segment/train/labels/b c.txt"), "");
+    let segments = bench.call("info yolo/segment --json").run().code(0).document();
+    assert_eq!(
+        (&segments["dataset"]["images"], &segments["dataset"]["kinds"]["polygons"]),
+        (&json!(2), &json!(1))
+    );
+    bench.call("convert coco --to yolo --task detect --out one --compat synapse-py").run().code(0);
+    assert_eq!(bench.names("one"), ["classes.txt", "dataset.yaml", "images", "labels"]);
     bench.call(&format!("convert coco --to voc --out voc {splits}")).run().code(0);
     assert_eq!(bench.names("voc"), ["classes.txt", "train", "valid"]);
     assert!(bench.read("voc/train/Annotations/a.xml").contains("<xmin>10</xmin>"), "pixels count from 0");
@@ -170,6 +182,53 @@ fn an_interrupted_conversion_leaves_nothing() {
     running.signal(libc::SIGINT);
     running.wait().code(130).says("cancelled");
     assert_eq!(bench.names("."), ["big.json", "coco"]);
+}
+
+#[test]
+fn a_killed_conversion_is_gone_on_with() {
+    use std::os::unix::fs::MetadataExt;
+    let bench = Bench::new();
+    let mut document = crate::coco();
+    let names: Vec<String> = (0..3000).map(|id| format!("{id:04}.bmp")).collect();
+    for name in &names {
+        bench.picture(&format!("coco/{name}"), 10, 10);
+    }
+    let images: Vec<_> = names
+        .iter()
+        .enumerate()
+        .map(|(id, name)| json!({"id": id, "file_name": name, "width": 10, "height": 10}))
+        .collect();
+    document["images"] = json!(images);
+    bench.write("coco/annotations.json", &document.to_string());
+    let running = bench.call("convert coco --to dm --out out --copy --resume --jobs 1").start();
+    let first = ".synapse-out.partial/original_files/0000.bmp";
+    while !bench.path(first).exists() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    running.signal(libc::SIGKILL);
+    running.wait();
+    assert!(!bench.path("out").exists());
+    let node = |path: &str| std::fs::metadata(bench.path(path)).expect("it is there").ino();
+    let before = node(first);
+    bench.call("convert coco --to dm --out out --copy --resume").run().code(0);
+    assert_eq!(bench.names("."), ["coco", "out"]);
+    assert_eq!(bench.names("out/original_files"), names);
+    assert_eq!(node("out/original_files/0000.bmp"), before, "it was not copied again");
+}
+
+#[test]
+fn parts_are_joined_where_asked() {
+    let bench = Bench::new();
+    let parts = "[[10,10,30,10,30,30,10,30],[40,10,50,10,50,20]]";
+    let text = crate::coco().to_string().replace("[[10,10,30,10,30,30,10,30]]", parts);
+    bench.write("coco/annotations.json", &text);
+    bench.call("convert coco --to yolo --task segment --out parts").run().code(0);
+    assert_eq!(bench.read("parts/labels/a.txt").lines().count(), 3);
+    let ended = bench.call("convert coco --to yolo --task segment --join-parts --out joined").run().code(0);
+    assert!(ended.stdout.contains("joined parts"), "{ended}");
+    let label = bench.read("joined/labels/a.txt");
+    assert_eq!(label.lines().count(), 2);
+    assert_eq!(label.lines().next().map(|line| line.split(' ').count()), Some(1 + 2 * (5 + 4)), "{label}");
 }
 
 #[test]

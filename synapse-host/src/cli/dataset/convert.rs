@@ -19,7 +19,8 @@ use crate::cli::output::{Output, duration};
 /// Convert a dataset to another format.
 ///
 /// The output is written beside its destination and gets its name at the end:
-/// an interrupted conversion leaves nothing. What the target cannot hold and
+/// an interrupted conversion leaves nothing, or with --resume what can be gone
+/// on with. What the target cannot hold and
 /// what is wrong in the source is told with its number and the first place of
 /// each kind, and with --report kept in a file.
 #[derive(Args, Debug)]
@@ -36,9 +37,14 @@ pub(crate) struct ConvertArgs {
     out: PathBuf,
     #[command(flatten)]
     source: SourceArgs,
-    /// YOLO: what the dataset is for [default: what its annotations allow]
+    /// YOLO: what the dataset is for [default: what its annotations allow];
+    /// VOC: `segment` writes outlines as masks, `detect` boxes alone
     #[arg(long, value_enum)]
     task: Option<TaskArg>,
+    /// YOLO: join the parts of a polygon by bridges to one line, instead of a
+    /// line for each
+    #[arg(long)]
+    join_parts: bool,
     /// `train,val` keeps these splits, `train=0.8,val=0.2` makes new ones,
     /// `none` makes one dataset of all
     #[arg(long, value_name = "SPLITS", value_parser = splits)]
@@ -51,6 +57,10 @@ pub(crate) struct ConvertArgs {
     /// Write what was lost and what was wrong to a file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Go on with what an interrupted conversion to the same folder left, and
+    /// leave it when interrupted: images are not copied again
+    #[arg(long)]
+    resume: bool,
     /// Fail when anything would be lost
     #[arg(long)]
     strict: bool,
@@ -68,7 +78,9 @@ Examples:
   synapse dataset convert annotations.json --to dm --out dm/ --no-images
   synapse dataset convert voc/ --to coco --out coco/ --splits train=0.8,val=0.2 --copy
   synapse dataset convert yolo/data.yaml --to voc --out voc/ --classes cat,dog --report loss.json
-  synapse dataset convert coco/ --to yolo --task detect --out boxes/ --strict";
+  synapse dataset convert coco/ --to yolo --task segment --join-parts --out outlines/
+  synapse dataset convert coco/ --to yolo --task detect --out boxes/ --strict
+  synapse dataset convert coco/ --to voc --out voc/ --copy --resume";
 
 /// What becomes of image files.
 #[derive(Args, Clone, Copy, Debug)]
@@ -165,9 +177,11 @@ impl ConvertArgs {
     fn options(&self) -> Result<ConvertOptions> {
         Ok(ConvertOptions {
             images: self.images.into(),
+            resume: self.resume,
             strict: self.strict,
             jobs: self.jobs,
             task: self.task.map(Task::from),
+            join_parts: self.join_parts,
             decimals: self.decimals,
             voc_floats: self.voc_floats,
             voc_first_pixel: self.source.first_pixel(),

@@ -33,7 +33,8 @@ pub(super) enum OnErrorArg {
 /// Whose layout and conventions are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Compat {
-    /// The Python SDK: `dataset.yaml`, `valid`, pixels of VOC counted from 0
+    /// The Python SDK: YOLO in a folder for each task, `dataset.yaml`, `valid`,
+    /// pixels of VOC counted from 0
     SynapsePy,
 }
 
