@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::proto::{
     KvExistsRequest, KvExistsResponse, KvGetRequest, KvGetResponse, KvListRequest, KvListResponse,
     KvPutRequest, KvPutResponse, PinRequest,
 };
+use crate::tls::{Tls, TlsFiles};
 
 /// How to connect.
 #[derive(Clone, Debug)]
@@ -24,27 +26,42 @@ pub struct ConnectOptions {
     pub patience: Duration,
     /// The cluster's token, for clusters that ask for one.
     pub token: Option<String>,
+    /// The files of TLS, for clusters that use it.
+    pub tls: Option<TlsFiles>,
 }
 
 impl Default for ConnectOptions {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(5), token: None }
+        Self { patience: Duration::from_secs(5), token: None, tls: None }
     }
 }
 
 impl ConnectOptions {
     /// With the token that Ray's own tools would use: `RAY_AUTH_TOKEN`, or the
     /// file that `RAY_AUTH_TOKEN_PATH` names, or with `RAY_AUTH_MODE=token`
-    /// the one in `~/.ray/auth_token`.
+    /// the one in `~/.ray/auth_token`; and with their files of TLS: with
+    /// `RAY_USE_TLS=1` those that `RAY_TLS_SERVER_CERT`, `RAY_TLS_SERVER_KEY` and
+    /// `RAY_TLS_CA_CERT` name.
     pub fn from_env() -> Self {
-        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let usual = || {
             set("RAY_AUTH_MODE").filter(|mode| mode == "token")?;
             Some(format!("{}/.ray/auth_token", set("HOME")?))
         };
         let of_file = || std::fs::read_to_string(set("RAY_AUTH_TOKEN_PATH").or_else(usual)?).ok();
         let token = set("RAY_AUTH_TOKEN").or_else(of_file).map(|token| token.trim().to_owned());
-        Self { token, ..Self::default() }
+        let file = |name| set(name).map(PathBuf::from).unwrap_or_default();
+        let uses_tls = set("RAY_USE_TLS").is_some_and(|it| matches!(&*it.to_ascii_lowercase(), "1" | "true"));
+        let tls = uses_tls.then(|| TlsFiles {
+            certificate: file("RAY_TLS_SERVER_CERT"),
+            key: file("RAY_TLS_SERVER_KEY"),
+            authority: file("RAY_TLS_CA_CERT"),
+        });
+        Self { token, tls, ..Self::default() }
     }
 }
 
@@ -83,10 +100,10 @@ const PIN: &str = "/ray.rpc.RayletDriver/PinRuntimeEnvURI";
 const CLUSTER_INFO: &str = "/ray.rpc.RayletDriver/ClusterInfo";
 
 impl Client {
-    /// Connects, with the token of the environment if there is one.
+    /// Connects, with the token and the files of TLS that the environment names.
     ///
     /// # Errors
-    /// [`Error::Unreachable`].
+    /// [`Error::Unreachable`]; [`Error::Tls`].
     pub async fn connect(address: &Address) -> Result<Self> {
         Self::connect_with(address, ConnectOptions::from_env()).await
     }
@@ -94,16 +111,22 @@ impl Client {
     /// Connects.
     ///
     /// # Errors
-    /// [`Error::Unreachable`].
+    /// [`Error::Unreachable`]; [`Error::Tls`].
     pub async fn connect_with(address: &Address, options: ConnectOptions) -> Result<Self> {
-        let channel = Channel::connect(address.client(), options.token.as_deref(), options.patience).await?;
+        let tls = options.tls.as_ref().map(Tls::read).transpose()?;
+        let (place, token) = (address.client(), options.token.as_deref());
+        let channel = Channel::connect(place, token, tls, options.patience).await?;
         Ok(Self { channel, id: fresh_id().into(), options })
+    }
+
+    /// Host and port it leads to.
+    pub fn place(&self) -> &str {
+        self.channel.place()
     }
 
     /// Another connection to the same place, for whom the cluster does not know.
     pub(crate) async fn anew(&self) -> Result<Self> {
-        let place = self.channel.place();
-        let channel = Channel::connect(place, self.options.token.as_deref(), self.options.patience).await?;
+        let channel = self.channel.again(self.options.patience).await?;
         Ok(Self { channel, id: fresh_id().into(), options: self.options.clone() })
     }
 
@@ -226,6 +249,18 @@ fn fresh_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn token_and_files_are_those_of_rays_own_tools() {
+        let variables = [("RAY_USE_TLS", "true"), ("RAY_TLS_CA_CERT", "ca"), ("RAY_AUTH_TOKEN", " t\n")];
+        let of = |name: &str| Some(variables.iter().find(|(known, _)| *known == name)?.1.to_owned());
+        let options = ConnectOptions::from_variables(of);
+        assert_eq!(options.token.as_deref(), Some("t"));
+        let files = TlsFiles { authority: "ca".into(), ..TlsFiles::default() };
+        assert_eq!(options.tls, Some(files));
+        let off = ConnectOptions::from_variables(|name| (name == "RAY_USE_TLS").then(|| "0".to_owned()));
+        assert_eq!((off.token, off.tls), (None, None));
+    }
 
     #[test]
     fn no_two_clients_have_one_name() {

@@ -231,7 +231,8 @@ impl Datapath {
     /// The same session on another stream, if it can be had in time.
     async fn take_up_again(&mut self, broken: &Error) -> Option<Stream> {
         // A server that answers with a status has given the session up.
-        if self.grace.is_zero() || !matches!(broken, Error::Closed { .. }) {
+        let gave_up = !matches!(broken, Error::Closed { .. } | Error::Unreachable { .. });
+        if self.grace.is_zero() || gave_up {
             return None;
         }
         let deadline = Instant::now() + self.grace;

@@ -24,6 +24,11 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// A file of TLS cannot be used, or the ends do not trust each other.
+    Tls {
+        /// Why.
+        why: String,
+    },
     /// The cluster wants a token, or another one.
     Unauthenticated {
         /// What it says.
@@ -110,6 +115,7 @@ impl fmt::Display for Error {
         match self {
             Self::Address { given, why } => write!(f, "`{given}` is no address of a Ray cluster: {why}"),
             Self::Unreachable { place, why } => write!(f, "Ray cannot be reached at {place}: {why}"),
+            Self::Tls { why } => write!(f, "TLS cannot be used: {why}"),
             Self::Unauthenticated { message } => write!(f, "Ray refused the token: {message}"),
             Self::Status { call, code, message } => {
                 write!(f, "Ray answered {call} with gRPC status {code}: {message}")

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -10,10 +11,13 @@ use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request};
 use prost::Message;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::error::{Error, Result};
+use crate::tls::Tls;
 
 /// How much may come on a stream, and on all together, before it is read.
 const STREAM_WINDOW: u32 = 16 << 20;
@@ -28,36 +32,67 @@ const UNAUTHENTICATED: u16 = 16;
 #[derive(Clone)]
 pub(crate) struct Channel {
     send: SendRequest<Bytes>,
-    place: Arc<str>,
+    peer: Arc<Peer>,
     authorization: Option<Arc<str>>,
+    tls: Option<Tls>,
+}
+
+/// The other end of a connection.
+struct Peer {
+    place: String,
+    scheme: &'static str,
+    /// Whether it has answered anything yet.
+    heard: AtomicBool,
 }
 
 impl Channel {
     /// Connects to host and port.
     ///
     /// # Errors
-    /// [`Error::Unreachable`].
-    pub(crate) async fn connect(place: &str, token: Option<&str>, patience: Duration) -> Result<Self> {
+    /// [`Error::Unreachable`]; [`Error::Tls`].
+    pub(crate) async fn connect(
+        place: &str,
+        token: Option<&str>,
+        tls: Option<Tls>,
+        patience: Duration,
+    ) -> Result<Self> {
+        let authorization = token.map(|token| format!("Bearer {token}").into());
+        Self::reach(place, authorization, tls, patience).await
+    }
+
+    /// Another connection to the same place.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub(crate) async fn again(&self, patience: Duration) -> Result<Self> {
+        Self::reach(&self.peer.place, self.authorization.clone(), self.tls.clone(), patience).await
+    }
+
+    async fn reach(
+        place: &str,
+        authorization: Option<Arc<str>>,
+        tls: Option<Tls>,
+        patience: Duration,
+    ) -> Result<Self> {
         let unreachable = |why: String| Error::Unreachable { place: place.to_owned(), why };
         let connecting = async {
             let socket = connect_any(place).await.map_err(|error| unreachable(error.to_string()))?;
-            socket.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
-            let mut builder = h2::client::Builder::new();
-            builder.initial_window_size(STREAM_WINDOW).initial_connection_window_size(WINDOW);
-            let no_grpc = |error| unreachable(format!("what answers there does not speak gRPC ({error})"));
-            let (send, connection) = builder.handshake(socket).await.map_err(no_grpc)?;
-            // What ends the connection is told by the calls on it.
-            tokio::spawn(async move { drop(connection.await) });
-            let send = send.ready().await.map_err(no_grpc)?;
-            let authorization = token.map(|token| format!("Bearer {token}").into());
-            Ok(Self { send, place: place.into(), authorization })
+            prepare(&socket).map_err(|error| unreachable(error.to_string()))?;
+            let spoken = match &tls {
+                Some(tls) => speak(tls.connect(place, socket).await?).await,
+                None => speak(socket).await,
+            };
+            spoken.map_err(|error| unreachable(format!("what answers there does not speak gRPC ({error})")))
         };
         let late = |_| unreachable(format!("nothing answered within {} s", patience.as_secs_f64()));
-        timeout(patience, connecting).await.map_err(late)?
+        let send = timeout(patience, connecting).await.map_err(late)??;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let peer = Peer { place: place.to_owned(), scheme, heard: AtomicBool::new(false) };
+        Ok(Self { send, peer: Arc::new(peer), authorization, tls })
     }
 
     pub(crate) fn place(&self) -> &str {
-        &self.place
+        &self.peer.place
     }
 
     /// One request, one answer.
@@ -81,7 +116,7 @@ impl Channel {
     /// # Errors
     /// The connection has ended.
     pub(crate) fn open(&self, call: &'static str, metadata: &[(&str, &str)]) -> Result<Stream> {
-        let mut request = Request::post(format!("http://{}{call}", self.place))
+        let mut request = Request::post(format!("{}://{}{call}", self.peer.scheme, self.peer.place))
             .header("content-type", "application/grpc")
             .header("te", "trailers");
         for (name, value) in metadata {
@@ -91,9 +126,38 @@ impl Channel {
             request = request.header("authorization", &**authorization);
         }
         let request = request.body(()).map_err(|error| Error::malformed(error.to_string()))?;
-        let (answer, out) = self.send.clone().send_request(request, false).map_err(Error::closed)?;
-        Ok(Stream { call, out, incoming: Incoming::Announced(answer), buffer: BytesMut::new() })
+        let sent = self.send.clone().send_request(request, false);
+        let (answer, out) = sent.map_err(|error| self.peer.gone(&error))?;
+        let peer = Arc::clone(&self.peer);
+        Ok(Stream { call, peer, out, incoming: Incoming::Announced(answer), buffer: BytesMut::new() })
     }
+}
+
+impl Peer {
+    /// The connection ended. One on which nothing was ever heard led to something else.
+    fn gone(&self, why: &dyn std::fmt::Display) -> Error {
+        if self.heard.load(Ordering::Relaxed) {
+            return Error::closed(why);
+        }
+        let perhaps = match self.scheme {
+            "https" => "it may not be the port of Ray Client, or refuse this end's certificate",
+            _ => "it may not be the port of Ray Client, or the cluster uses TLS (RAY_USE_TLS)",
+        };
+        let why = format!("the connection ended before anything was answered ({why}); {perhaps}");
+        Error::Unreachable { place: self.place.clone(), why }
+    }
+}
+
+/// Begins HTTP/2 on a connection.
+async fn speak(
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<SendRequest<Bytes>, h2::Error> {
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(STREAM_WINDOW).initial_connection_window_size(WINDOW);
+    let (send, connection) = builder.handshake(socket).await?;
+    // What ends the connection is told by the calls on it.
+    tokio::spawn(async move { drop(connection.await) });
+    send.ready().await
 }
 
 async fn connect_any(place: &str) -> std::io::Result<TcpStream> {
@@ -112,6 +176,19 @@ async fn connect_any(place: &str) -> std::io::Result<TcpStream> {
     Err(last)
 }
 
+/// A connection whose other end has been silent for half a minute, and does not answer the
+/// system's own questions either, ends.
+fn prepare(socket: &TcpStream) -> std::io::Result<()> {
+    socket.set_nodelay(true)?;
+    let questions = TcpKeepalive::new()
+        .with_time(Duration::from_secs(15))
+        .with_interval(Duration::from_secs(5))
+        .with_retries(3);
+    let socket = SockRef::from(socket);
+    socket.set_tcp_keepalive(&questions)?;
+    socket.set_tcp_user_timeout(Some(Duration::from_secs(30)))
+}
+
 /// A message as it lies on the wire: not compressed, after its length.
 pub(crate) fn frame(message: &impl Message) -> Bytes {
     let length = message.encoded_len();
@@ -125,6 +202,7 @@ pub(crate) fn frame(message: &impl Message) -> Bytes {
 /// A call under way.
 pub(crate) struct Stream {
     call: &'static str,
+    peer: Arc<Peer>,
     out: SendStream<Bytes>,
     incoming: Incoming,
     buffer: BytesMut,
@@ -144,11 +222,11 @@ impl Stream {
         let granted = poll_fn(|context| self.out.poll_capacity(context)).await;
         let granted = match granted {
             Some(Ok(granted)) => granted,
-            Some(Err(error)) => return Err(Error::closed(error)),
-            None => return Err(Error::closed("the other side does not listen any more")),
+            Some(Err(error)) => return Err(self.peer.gone(&error)),
+            None => return Err(self.peer.gone(&"the other side does not listen any more")),
         };
         let piece = bytes.split_to(granted.min(bytes.len()));
-        self.out.send_data(piece, false).map_err(Error::closed)
+        self.out.send_data(piece, false).map_err(|error| self.peer.gone(&error))
     }
 
     /// Sends everything there is to say.
@@ -174,7 +252,8 @@ impl Stream {
             }
             let body = match &mut self.incoming {
                 Incoming::Announced(answer) => {
-                    let answer = answer.await.map_err(Error::closed)?;
+                    let answer = answer.await.map_err(|error| self.peer.gone(&error))?;
+                    self.peer.heard.store(true, Ordering::Relaxed);
                     let (head, body) = answer.into_parts();
                     if !head.status.is_success() {
                         let message = format!("HTTP status {}", head.status);
@@ -205,7 +284,7 @@ impl Stream {
 }
 
 /// The first message in the buffer, if all of it is there.
-fn take_message(buffer: &mut BytesMut) -> Result<Option<Bytes>> {
+pub(crate) fn take_message(buffer: &mut BytesMut) -> Result<Option<Bytes>> {
     let Some((head, _)) = buffer.split_at_checked(5) else { return Ok(None) };
     let (compressed, length) = (head[0] != 0, (&head[1..]).get_u32() as usize);
     if compressed || length > MAX_MESSAGE {

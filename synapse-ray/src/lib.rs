@@ -29,12 +29,15 @@ mod address;
 mod client;
 mod datapath;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grpc;
 mod logs;
 mod package;
 pub mod pickle;
 mod proto;
 mod session;
+mod tls;
 
 pub use actor::{Actor, ActorOptions};
 pub use address::{Address, CLIENT_PORT, DASHBOARD_PORT};
@@ -44,3 +47,4 @@ pub use logs::{LogLine, Logs, Source};
 pub use package::Package;
 pub use pickle::Value;
 pub use session::{Answer, ObjectRef, Session, SessionOptions, Versions};
+pub use tls::TlsFiles;

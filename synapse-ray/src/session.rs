@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::actor::{Actor, ActorOptions};
 use crate::client::Client;
@@ -19,6 +19,11 @@ use crate::proto::{
     ClientTask, Empty, GetRequest, InfoType, InitRequest, PutRequest, ReleaseRequest, Request, Response,
     TaskOptions, TaskTerminate, TaskType, Terminate, TerminateRequest,
 };
+
+/// No try to open a session begins later than this.
+const ENOUGH: Duration = Duration::from_secs(30);
+/// How long the cluster may take for what is no call.
+const PATIENCE: Duration = Duration::from_secs(50);
 
 /// How a session is opened.
 #[derive(Clone, Debug)]
@@ -135,6 +140,7 @@ impl Client {
         };
         let mut tries = options.tries.max(1);
         let mut pause = Duration::from_millis(100);
+        let begun = Instant::now();
         loop {
             tries -= 1;
             pause *= 2;
@@ -146,8 +152,10 @@ impl Client {
                     let shared = Arc::new(Shared { queue, client_id: Arc::clone(&client.id) });
                     return Ok(Session { shared, client });
                 }
-                Err(error @ (Error::Unauthenticated { .. } | Error::Malformed { .. })) => return Err(error),
-                Err(error) if tries == 0 => return Err(error),
+                Err(
+                    error @ (Error::Unauthenticated { .. } | Error::Malformed { .. } | Error::Tls { .. }),
+                ) => return Err(error),
+                Err(error) if tries == 0 || begun.elapsed() > ENOUGH => return Err(error),
                 Err(_) => tokio::time::sleep(pause).await,
             }
         }
@@ -193,7 +201,7 @@ impl Session {
             options: Some(TaskOptions { pickled_options: dumps(&options.to_value()).into() }),
             ..self.shared.task(TaskType::Actor, arguments)
         };
-        let id = self.shared.schedule(task).await?;
+        let id = soon("an actor", self.shared.schedule(task)).await?;
         Ok(Actor::new(id, Arc::clone(&self.shared)))
     }
 
@@ -203,7 +211,7 @@ impl Session {
     /// [`Error::NoSuchActor`]; the connection's own.
     pub async fn named_actor(&self, name: &str) -> Result<Actor> {
         let task = ClientTask { name: name.to_owned(), ..self.shared.task(TaskType::NamedActor, &[]) };
-        match self.shared.schedule(task).await {
+        match soon("an actor's name", self.shared.schedule(task)).await {
             Ok(id) => Ok(Actor::new(id, Arc::clone(&self.shared))),
             Err(Error::Exception(exception)) if exception.class == "ValueError" => {
                 Err(Error::NoSuchActor { name: name.to_owned() })
@@ -296,12 +304,18 @@ impl Session {
         Logs::open(&self.client).await
     }
 
+    /// Whether it can still be used: not when its connection ended and could not be
+    /// taken up again.
+    pub fn is_open(&self) -> bool {
+        !self.shared.queue.is_closed()
+    }
+
     /// Ends the session, and with it its driver and what that holds.
     ///
     /// # Errors
     /// The connection's own; the cluster then ends the session by itself, after its grace time.
     pub async fn close(self) -> Result<()> {
-        self.shared.ask(Request::ConnectionCleanup(Empty {})).await.map(drop)
+        soon("the end of the session", self.shared.ask(Request::ConnectionCleanup(Empty {}))).await.map(drop)
     }
 }
 
@@ -343,6 +357,12 @@ impl Shared {
         let request = TerminateRequest { client_id: self.client_id.to_string(), what: Some(what) };
         self.ask(Request::Terminate(request)).await.map(drop)
     }
+}
+
+/// Waits for an answer that does not depend on what runs in the cluster.
+async fn soon<T>(what: &str, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = |_| Error::TimedOut { what: what.to_owned(), after: PATIENCE };
+    timeout(PATIENCE, answer).await.map_err(late)?
 }
 
 /// The error that a pickled exception stands for.
