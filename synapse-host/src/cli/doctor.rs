@@ -279,6 +279,10 @@ fn ray(named: Option<&str>) -> Finding {
             match error.kind() {
                 ErrorKind::Usage => "expected ray://HOST:10001, http://HOST:8265 or auto",
                 _ if error.message().contains("token") => "set RAY_AUTH_TOKEN to the cluster's token",
+                _ if error.message().contains("TLS") => {
+                    "set RAY_USE_TLS, RAY_TLS_CA_CERT, RAY_TLS_SERVER_CERT and RAY_TLS_SERVER_KEY as on the \
+                     cluster's nodes"
+                }
                 _ => "start one with `ray start --head`, or correct the address",
             },
         ),
@@ -295,9 +299,10 @@ fn ray_facts(found: &Probe) -> String {
     let free = |name: &str| format!("{} of {} {name}", amount(&facts.free, name), amount(&facts.all, name));
     let memory = gibibytes(amount(&facts.free, "memory") as u64);
     format!(
-        "{answers}; Ray {}, Python {}; nodes: {}; free: {}, {}, {memory:.1} GiB",
+        "{answers}; Ray {}, Python {}; authentication: {}; nodes: {}; free: {}, {}, {memory:.1} GiB",
         facts.versions.ray,
         facts.versions.python,
+        facts.authentication,
         facts.nodes,
         free("CPU"),
         free("GPU"),

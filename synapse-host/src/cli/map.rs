@@ -26,7 +26,7 @@ use crate::map::{
     Base, Cancel, JsonRows, MapRequest, Part, Progress, Results, Sink, Summary, check_available, run,
 };
 use crate::plugin::Plugin;
-use crate::run::{Mode, RunRequest};
+use crate::run::{Mode, RayOptions, RunRequest};
 use crate::stdout;
 
 /// Run an action for each row of a file.
@@ -84,6 +84,9 @@ pub(crate) struct MapArgs {
     mode: Mode,
     #[command(flatten)]
     ray: RayArgs,
+    /// How many workers on the cluster to use at most [default: --concurrency]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    ray_workers: Option<u16>,
     #[command(flatten)]
     resources: ResourceArgs,
     /// Fail rows whose result breaks its schema, instead of warning
@@ -172,7 +175,7 @@ impl MapArgs {
             .mode(mode)
             .resources(self.resources.resources())
             .grace(self.grace)
-            .ray(self.ray.options())
+            .ray(RayOptions { workers: self.ray_workers.map(usize::from), ..self.ray.options() })
             .strict_result(self.strict_result);
         if let Some(timeout) = self.timeout {
             run = run.timeout(timeout);

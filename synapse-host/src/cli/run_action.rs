@@ -23,7 +23,7 @@ use super::watch::Watch;
 use super::{Common, crash};
 use crate::plugin::Plugin;
 use crate::plugin_ref::{PluginRef, place_of};
-use crate::run::{Cancel, Mode, Outcome, Resources, Run, RunRequest, milliseconds, validate};
+use crate::run::{Cancel, Mode, Outcome, RayOptions, Resources, Run, RunRequest, milliseconds, validate};
 use crate::size::bytes;
 use crate::stdout;
 
@@ -95,6 +95,9 @@ pub(crate) struct RunArgs {
     resources: ResourceArgs,
     #[command(flatten)]
     ray: RayArgs,
+    /// How often the action is begun again after its worker on a cluster was lost
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    ray_retries: u32,
     /// Check the params and show them with their defaults, but run nothing
     #[arg(long)]
     dry_run: bool,
@@ -146,7 +149,7 @@ impl RunArgs {
             .profile(self.target.profile())
             .strict_result(self.strict_result)
             .record(!self.no_record)
-            .ray(self.ray.options());
+            .ray(RayOptions { retries: self.ray_retries, ..self.ray.options() });
         if let Some(timeout) = self.timeout {
             request = request.timeout(timeout);
         }

@@ -16,15 +16,14 @@ use super::runner::{After, MakeRunner, RowRunner};
 use super::services::{RowServices, ServicesOfAll};
 use super::watch::{Attempt, Reins, Watch};
 use crate::plugin::Plugin;
-use crate::run::{RayCalls, RayStopper, RunRequest};
+use crate::run::{RayCalls, RayRoom, RayStopper, RunRequest};
 
 /// What all threads share.
 struct Action {
     plugin: Plugin,
     run: RunRequest,
     services: ServicesOfAll,
-    /// Workers on the cluster.
-    workers: usize,
+    room: RayRoom,
     /// Threads so far.
     threads: Mutex<usize>,
 }
@@ -37,9 +36,10 @@ struct Action {
 pub(super) fn prepare(plugin: &Plugin, request: &MapRequest, flow: &Arc<Flow>) -> Result<Box<MakeRunner>> {
     plugin.registered_name(&request.run.action)?;
     let services = ServicesOfAll::new(request, flow, &plugin.env_under(&request.run.env));
-    let workers = RayCalls::room(plugin, &request.run, request.concurrency)?;
+    let most = request.run.ray.workers.unwrap_or(request.concurrency).min(request.concurrency);
+    let room = RayCalls::room(plugin, &request.run, most)?;
     let (plugin, run, threads) = (plugin.clone(), request.run.clone(), Mutex::default());
-    let action = Arc::new(Action { plugin, run, services, workers, threads });
+    let action = Arc::new(Action { plugin, run, services, room, threads });
     Ok(Box::new(move |watch| Box::new(RayRows::new(&action, watch))))
 }
 
@@ -90,7 +90,7 @@ impl RayRows {
             *threads += 1;
             *threads - 1
         };
-        let worker = thread % action.workers.max(1);
+        let worker = thread % action.room.workers.max(1);
         let hold = Arc::<Hold>::default();
         watch.hold(Arc::clone(&hold) as Arc<dyn Reins>);
         let (action, watch, calls) = (Arc::clone(action), Arc::clone(watch), OnceCell::new());

@@ -40,7 +40,7 @@ pub use local::lost_threads;
 pub(crate) use local::{InFlight, count_lost_thread};
 pub(crate) use outcome::milliseconds;
 pub use outcome::{Metrics, Outcome};
-pub(crate) use ray::{Probe, RayCalls, Stopper as RayStopper, probe};
+pub(crate) use ray::{Probe, RayCalls, Room as RayRoom, Stopper as RayStopper, probe};
 pub use ray::{RayOptions, RayPath};
 pub use request::{Mode, Resources, RunRequest};
 pub(crate) use watched::{Watched, WatchedReins};

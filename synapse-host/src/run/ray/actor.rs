@@ -1,7 +1,6 @@
 //! The actor that keeps a plugin's worker on a cluster: found by its name, made
 //! when it is not there, reached one way or the other.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -11,11 +10,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use synapse_ray::{Actor, ActorOptions, Address, Client, Error, Package, Session, SessionOptions, Value};
+use synapse_ray::{Actor, ActorOptions, Address, Client, Error, Exception, Package, Value};
 use synapse_sdk::errors::{IncompatiblePlugin, Result, ResultExt};
 use synapse_sdk::{ErrorKind, PluginError};
 use tokio::runtime::Runtime;
 
+use super::driver::Driver;
+use super::nodes::Nodes;
 use super::options::{RayOptions, RayPath};
 use super::stopper::Stopper;
 use super::tunnel;
@@ -31,8 +32,6 @@ use crate::worker_program;
 /// The class of the actor; it needs nothing but Ray.
 const SHIM: &str = include_str!("shim.py");
 const CLASS: &str = "SynapseActor";
-/// Where actors have their names.
-const NAMESPACE: &str = "synapse";
 /// Methods at once: each way through Ray Client needs two.
 const CONCURRENCY: u32 = 64;
 /// A worker whose port can be reached answers within this time.
@@ -42,6 +41,10 @@ const SOON: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_secs(30);
 /// How often it is looked whether the run was cancelled.
 const LOOK: Duration = Duration::from_millis(50);
+/// How often an actor that ended before its worker had started is made again.
+const ATTEMPTS: u32 = 3;
+/// How long taking back what was asked for may hold up a run that was cancelled.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// What tells one worker on a cluster from another. Those of one kind are numbered.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +56,19 @@ pub(super) struct Worker {
     library: PathBuf,
     program: PathBuf,
     package: String,
+}
+
+/// An actor, and whether this process had it made.
+struct Found {
+    actor: Actor,
+    is_new: bool,
+}
+
+/// The cluster has room for workers.
+pub(crate) struct Room {
+    pub(crate) workers: usize,
+    /// Kept for the connections that are made next.
+    pub(crate) _driver: Option<Driver>,
 }
 
 /// Where a worker listens, as the actor tells it.
@@ -70,7 +86,8 @@ impl Worker {
         let program = worker_program::program()?;
         let resources = Resources { open_files: None, ..request.resources };
         let files = format!("{} {}", digest(&program)?, digest(&library)?);
-        let made_of = format!("{files} {SHIM} {}", serde_json::to_string(&resources)?);
+        let amounts = (&resources, &request.ray.resources);
+        let made_of = format!("{files} {SHIM} {}", serde_json::to_string(&amounts)?);
         let code = &plugin.config().code;
         let name = match number {
             0 => format!("{code}-{}", short(&made_of)),
@@ -95,24 +112,19 @@ impl Worker {
     ///
     /// # Errors
     /// As [`connect`](Self::connect), but for being cancelled.
-    pub(super) fn room(&self, most: usize) -> Result<usize> {
+    pub(super) fn room(&self, most: usize) -> Result<Room> {
         let asking = async {
             let client = Client::connect(&Address::resolve(&self.options.address).map_err(failure)?).await;
             let client = client.map_err(failure)?;
             let there = client.kv_list(self.key()).await.map_err(failure)?.len();
             if there >= most {
-                return Ok(most);
+                return Ok(Room { workers: most, _driver: None });
             }
-            let session = open_session(&client).await?;
-            let all = session.cluster_resources().await.map_err(failure)?;
-            // The answer is there; what becomes of the session is not waited for.
-            tokio::spawn(session.close());
-            self.check_feasible(&all)?;
-            let room = self.wanted().into_iter().map(|(name, wanted)| match wanted > 0.0 {
-                true => (all.get(name).copied().unwrap_or_default() / wanted) as usize,
-                false => most,
-            });
-            Ok(room.min().unwrap_or(most).clamp(1, most))
+            let driver = Driver::of(&client).await?;
+            let nodes = Nodes::of(&driver).await?;
+            nodes.check_feasible(&self.wanted())?;
+            let workers = nodes.room(&self.wanted()).clamp(1, most);
+            Ok(Room { workers, _driver: Some(driver) })
         };
         runtime()?.block_on(asking)
     }
@@ -133,24 +145,48 @@ impl Worker {
             return Ok(socket);
         }
         // Nobody is there, or not there any more: the actor knows, if there is one.
-        let session = wait(stopper, open_session(&client))??;
-        let actor = wait(stopper, self.actor(&client, &session, tell))??;
-        let place = wait(stopper, self.started(&session, &actor, tell))??;
+        let driver = wait(stopper, Driver::of(&client))??;
+        let (actor, place) = self.placed(&client, &driver, stopper, tell)?;
         let socket = match self.options.path {
             RayPath::Client => None,
             RayPath::Direct => Some(direct(&place).map_err(|error| out_of_reach(&place, &error))?),
             RayPath::Auto => direct(&place).ok(),
         };
         match socket {
-            Some(socket) => {
-                // Ends its driver; what it cannot be told it notices.
-                runtime()?.spawn(session.close());
-                Ok(socket)
-            }
+            Some(socket) => Ok(socket),
             None => {
-                let stream = wait(stopper, tunnel::open(session, actor))?.map_err(failure)?;
+                let stream = wait(stopper, tunnel::open(driver, actor))?.map_err(failure)?;
                 let seal = Seal::initiate(&stream, &place.secret()?)?;
                 Ok(Socket::sealed(stream.into(), seal))
+            }
+        }
+    }
+
+    /// The actor and where its worker listens. An actor that is just ending
+    /// is made again, and a package that went missing sent again.
+    fn placed(
+        &self,
+        client: &Client,
+        driver: &Driver,
+        stopper: &Stopper,
+        tell: &dyn Fn(&str),
+    ) -> Result<(Actor, Place)> {
+        let mut attempt = 1;
+        loop {
+            let found = wait(stopper, self.actor(client, driver, attempt, tell))??;
+            match wait(stopper, self.started(driver, &found.actor, tell)) {
+                Ok(Ok(place)) => return Ok((found.actor, place)),
+                Ok(Err(Error::Exception(exception))) if attempt < ATTEMPTS && may_be_made(&exception) => {
+                    attempt += 1;
+                }
+                Ok(Err(error)) => return Err(failure(error)),
+                Err(cancelled) => {
+                    // It may wait for its resources, and get them when nobody wants them any more.
+                    if found.is_new {
+                        let _ = runtime()?.block_on(tokio::time::timeout(FAREWELL, found.actor.kill()));
+                    }
+                    return Err(cancelled);
+                }
             }
         }
     }
@@ -161,14 +197,21 @@ impl Worker {
         Ok(written.and_then(|text| serde_json::from_slice(&text).ok()))
     }
 
-    async fn actor(&self, client: &Client, session: &Session, tell: &dyn Fn(&str)) -> Result<Actor> {
-        match session.named_actor(&self.name).await {
-            Ok(actor) => return Ok(actor),
+    async fn actor(
+        &self,
+        client: &Client,
+        driver: &Driver,
+        attempt: u32,
+        tell: &dyn Fn(&str),
+    ) -> Result<Found> {
+        match driver.named_actor(&self.name).await {
+            Ok(actor) => return Ok(Found { actor, is_new: false }),
             Err(Error::NoSuchActor { .. }) => {}
             Err(error) => return Err(failure(error)),
         }
-        let all = session.cluster_resources().await.map_err(failure)?;
-        self.check_feasible(&all)?;
+        let (nodes, wanted) = (Nodes::of(driver).await?, self.wanted());
+        nodes.check_feasible(&wanted)?;
+        nodes.check(client, driver, &wanted, &self.library, &self.program).await?;
         tell("starting a worker on Ray");
         client.ensure_package(&self.package, || self.pack()).await.map_err(|error: Failure| error.0)?;
         let arguments = [
@@ -176,69 +219,76 @@ impl Worker {
             Value::from(file_name(&self.library)),
             Value::from(self.options.idle.as_secs_f64()),
         ];
-        session.create_actor(SHIM, CLASS, &arguments, &self.actor_options()).await.map_err(failure)
+        let options = self.actor_options(attempt);
+        let actor = driver.create_actor(SHIM, CLASS, &arguments, &options).await.map_err(failure)?;
+        Ok(Found { actor, is_new: true })
     }
 
-    fn actor_options(&self) -> ActorOptions {
+    fn actor_options(&self, attempt: u32) -> ActorOptions {
+        let mut environment = json!({ "working_dir": self.package });
+        if attempt > 1 {
+            // Nodes remember that an environment could not be made: this is another one.
+            environment["env_vars"] = json!({ "SYNAPSE_ATTEMPT": attempt.to_string() });
+        }
         let mut options = ActorOptions::new()
             .name(&self.name)
             .detached(true)
             .get_if_exists(true)
             .max_concurrency(CONCURRENCY)
-            .runtime_env(&json!({ "working_dir": self.package }));
+            .runtime_env(&environment);
         for (name, amount) in self.wanted() {
-            options = match name {
+            options = match &*name {
                 "CPU" => options.num_cpus(amount),
                 "GPU" => options.num_gpus(amount),
-                _ => options.memory(amount as u64),
+                "memory" => options.memory(amount as u64),
+                _ => options.resource(name, amount),
             };
         }
         options
     }
 
     /// Names as Ray has them, and amounts.
-    fn wanted(&self) -> Vec<(&'static str, f64)> {
+    fn wanted(&self) -> Vec<(String, f64)> {
         let Resources { cpus, gpus, memory, .. } = self.resources;
         let all = [("CPU", Some(cpus.unwrap_or(1.0))), ("GPU", gpus), ("memory", memory.map(|it| it as f64))];
-        all.into_iter().filter_map(|(name, amount)| Some((name, amount?))).collect()
-    }
-
-    fn check_feasible(&self, all: &BTreeMap<String, f64>) -> Result<()> {
-        for (name, wanted) in self.wanted() {
-            let there = all.get(name).copied().unwrap_or_default();
-            if wanted > there {
-                let message = format!("the run needs {wanted} {name}, and the whole cluster has {there}");
-                return Err(PluginError::new(ErrorKind::Remote, message)
-                    .hint("ask for less with --cpus, --gpus or --memory, or add nodes to the cluster"));
-            }
-        }
-        Ok(())
+        let usual = all.into_iter().filter_map(|(name, amount)| Some((name.to_owned(), amount?)));
+        usual.chain(self.options.resources.clone()).collect()
     }
 
     /// Waits for the worker. What Ray waits for meanwhile is told.
-    async fn started(&self, session: &Session, actor: &Actor, tell: &dyn Fn(&str)) -> Result<Place> {
-        let asked = actor.call("place", &[]).await.map_err(failure)?;
-        let answer = session.get(&asked, None);
+    async fn started(
+        &self,
+        driver: &Driver,
+        actor: &Actor,
+        tell: &dyn Fn(&str),
+    ) -> synapse_ray::Result<Place> {
+        let asked = actor.call("place", &[]).await?;
+        let answer = driver.get(&asked, None);
         tokio::pin!(answer);
         let mut patience = SOON;
         loop {
             match tokio::time::timeout(patience, &mut answer).await {
                 Ok(answer) => {
-                    let place = answer.and_then(synapse_ray::Answer::into_bytes).map_err(failure)?;
-                    return serde_json::from_slice(&place).context("what the actor tells of its worker");
+                    let place = answer.and_then(synapse_ray::Answer::into_bytes)?;
+                    return serde_json::from_slice(&place).map_err(|error| Error::Malformed {
+                        what: format!("what the actor tells of its worker: {error}"),
+                    });
                 }
-                Err(_) => self.tell_of_waiting(session, tell).await,
+                Err(_) => self.tell_of_waiting(driver, tell).await,
             }
             patience = AGAIN;
         }
     }
 
-    async fn tell_of_waiting(&self, session: &Session, tell: &dyn Fn(&str)) {
-        let Ok(free) = session.available_resources().await else { return };
+    async fn tell_of_waiting(&self, driver: &Driver, tell: &dyn Fn(&str)) {
+        let Ok(free) = driver.available_resources().await else { return };
         let missing: Vec<_> = self
             .wanted()
             .into_iter()
-            .map(|(name, wanted)| (name, wanted, free.get(name).copied().unwrap_or_default()))
+            .map(|(name, wanted)| {
+                let free = free.get(&name).copied().unwrap_or_default();
+                (name, wanted, free)
+            })
             .filter(|(_, wanted, free)| wanted > free)
             .map(|(name, wanted, free)| format!("{wanted} {name}, of which {free} are free"))
             .collect();
@@ -287,9 +337,11 @@ fn out_of_reach(place: &Place, error: &PluginError) -> PluginError {
         .hint("use --ray-path client, which needs the port of Ray Client alone")
 }
 
-async fn open_session(client: &Client) -> Result<Session> {
-    let options = SessionOptions { namespace: NAMESPACE.to_owned(), ..SessionOptions::default() };
-    client.session(options).await.map_err(failure)
+/// Whether an actor ended in a way that another one need not: it was just ending, or the package
+/// it needs was not there any more.
+fn may_be_made(exception: &Exception) -> bool {
+    let ours = exception.message().contains("SYNAPSE ");
+    !ours && (exception.actor_died() || exception.class == "RuntimeEnvSetupError")
 }
 
 /// The runtime of everything that speaks to Ray, made when it is first needed.
@@ -348,6 +400,10 @@ pub(crate) fn failure(error: Error) -> PluginError {
             remote.hint("start a cluster with `ray start --head`, or name another with --ray-address")
         }
         Error::Unauthenticated { .. } => remote.hint("set RAY_AUTH_TOKEN to the cluster's token"),
+        Error::Tls { .. } => remote.hint(
+            "RAY_USE_TLS, RAY_TLS_CA_CERT, RAY_TLS_SERVER_CERT and RAY_TLS_SERVER_KEY have to fit those of \
+             the cluster's nodes",
+        ),
         Error::Refused { message } => {
             remote.details(json!({ "traceback": message })).hint("the cluster's own logs say more")
         }

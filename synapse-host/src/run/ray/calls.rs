@@ -1,7 +1,8 @@
 //! Calls of an action on a worker of a cluster, over connections that this
 //! process keeps.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use synapse_sdk::abi::host_side::answer_service;
 use synapse_sdk::errors::{PluginRunError, Result};
@@ -10,7 +11,7 @@ use synapse_sdk::services::Services;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
 use super::Here;
-use super::actor::Worker;
+use super::actor::{Room, Worker};
 use super::stopper::Stopper;
 use crate::plugin::Plugin;
 use crate::run::agent::AgentLoad;
@@ -37,8 +38,8 @@ struct Kept {
 }
 
 static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
-/// Who makes a connection makes it for all.
-static CONNECTING: Mutex<()> = Mutex::new(());
+/// Who makes a connection to a worker, by its name, makes it for all.
+static CONNECTING: LazyLock<Mutex<HashMap<String, Arc<Mutex<()>>>>> = LazyLock::new(Mutex::default);
 
 impl Target {
     /// The action of a request, on the worker of that number.
@@ -136,7 +137,8 @@ impl Target {
         if let Some(link) = self.kept() {
             return Ok(link);
         }
-        let _alone = lock(&CONNECTING);
+        let turn = Arc::clone(lock(&CONNECTING).entry(self.worker.name.clone()).or_default());
+        let _alone = lock(&turn);
         if let Some(link) = self.kept() {
             return Ok(link);
         }
@@ -182,9 +184,9 @@ impl RayCalls {
     ///
     /// # Errors
     /// As a run's that needs a worker that is not there; there is room for none.
-    pub(crate) fn room(plugin: &Plugin, request: &RunRequest, most: usize) -> Result<usize> {
+    pub(crate) fn room(plugin: &Plugin, request: &RunRequest, most: usize) -> Result<Room> {
         match most {
-            0 | 1 => Ok(1),
+            0 | 1 => Ok(Room { workers: 1, _driver: None }),
             _ => Worker::of(plugin, request, 0)?.room(most),
         }
     }

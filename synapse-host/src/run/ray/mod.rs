@@ -7,6 +7,8 @@
 
 mod actor;
 mod calls;
+mod driver;
+mod nodes;
 mod options;
 mod probe;
 mod stopper;
@@ -16,10 +18,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use synapse_sdk::errors::Result;
-use synapse_sdk::events::Event;
+use synapse_sdk::events::{Event, Level};
 use synapse_sdk::services::{AgentClient, Client, RunInfo, Services};
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
+pub(crate) use self::actor::Room;
 pub(crate) use self::calls::RayCalls;
 use self::calls::Target;
 pub use self::options::{RayOptions, RayPath};
@@ -37,6 +40,7 @@ pub(super) struct RayRun {
     services: Here,
     stream: Arc<Stream>,
     stopper: Arc<Stopper>,
+    retries: u32,
 }
 
 impl RayRun {
@@ -56,6 +60,7 @@ impl RayRun {
             services: Here { services: Arc::new(services), env },
             stream,
             stopper,
+            retries: request.ray.retries,
         })
     }
 
@@ -65,7 +70,18 @@ impl RayRun {
 
     /// Runs the action to its end, waiting on this thread.
     pub(super) fn execute(&self) -> Result<String> {
-        let result = self.target.call(self.params.as_bytes(), &self.services, &self.stream, &self.stopper)?;
+        let mut left = self.retries;
+        let result = loop {
+            let done = self.target.call(self.params.as_bytes(), &self.services, &self.stream, &self.stopper);
+            match done {
+                Err(error) if left > 0 && error.kind() == ErrorKind::WorkerCrashed => {
+                    left -= 1;
+                    let again = format!("{}; beginning again", error.message());
+                    self.stream.push(Event::message(Level::Warning, &again));
+                }
+                done => break done?,
+            }
+        };
         String::from_utf8(result)
             .map_err(|_| PluginError::new(ErrorKind::Execution, "the plugin's result is not UTF-8"))
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use synapse_ray::{Address, Client, Error, SessionOptions, Versions};
+use synapse_ray::{Address, Client, ConnectOptions, Error, SessionOptions, Versions};
 use synapse_sdk::errors::Result;
 
 use super::actor::{failure, runtime};
@@ -19,6 +19,8 @@ pub(crate) struct Probe {
 }
 
 pub(crate) struct Facts {
+    /// How it knows who asks.
+    pub(crate) authentication: &'static str,
     pub(crate) versions: Versions,
     pub(crate) nodes: usize,
     pub(crate) all: BTreeMap<String, f64>,
@@ -37,16 +39,17 @@ pub(crate) fn probe(address: &str, thoroughly: bool) -> Result<Probe> {
         let asked = Instant::now();
         client.ping().await?;
         let round_trip = asked.elapsed();
-        let facts = if thoroughly { Some(facts(&client).await?) } else { None };
+        let facts = if thoroughly { Some(facts(&address, &client).await?) } else { None };
         Ok(Probe { place: address.client().to_owned(), round_trip, facts })
     };
     runtime()?.block_on(looking).map_err(failure)
 }
 
-async fn facts(client: &Client) -> Result<Facts, Error> {
+async fn facts(address: &Address, client: &Client) -> Result<Facts, Error> {
     let session = client.session(SessionOptions::default()).await?;
     let alive = |node: &&serde_json::Value| node["Alive"] == true;
     let facts = Facts {
+        authentication: authentication(address).await,
         versions: session.versions().await?,
         nodes: session.nodes().await?.as_array().map_or(0, |nodes| nodes.iter().filter(alive).count()),
         all: session.cluster_resources().await?,
@@ -54,4 +57,17 @@ async fn facts(client: &Client) -> Result<Facts, Error> {
     };
     session.close().await?;
     Ok(facts)
+}
+
+/// Asks without a token too, to know whether one is needed.
+async fn authentication(address: &Address) -> &'static str {
+    let options = ConnectOptions { token: None, ..ConnectOptions::from_env() };
+    let tls = options.tls.is_some();
+    let stranger = async { Client::connect_with(address, options).await?.ping().await };
+    match (stranger.await, tls) {
+        (Err(Error::Unauthenticated { .. }), true) => "token and TLS",
+        (Err(Error::Unauthenticated { .. }), false) => "token",
+        (_, true) => "TLS",
+        (_, false) => "none",
+    }
 }

@@ -15,6 +15,17 @@ class SynapseActor:
         self.child = None
         self.address = None
         self.tunnels = {}
+        unused = threading.Timer(max(idle, 10), self._end_unused)
+        unused.daemon = True
+        unused.start()
+
+    def _end_unused(self):
+        """Nobody asked where the agent is: whoever had this actor made is gone."""
+        import ray
+
+        with self.lock:
+            if self.child is None:
+                ray.kill(ray.get_runtime_context().current_actor)
 
     def place(self):
         """Where the agent listens, as JSON; it is started if it does not run."""

@@ -6,17 +6,19 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use synapse_ray::{Actor, Error, Result, Session, Value};
+use synapse_ray::{Actor, Error, Result, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::driver::Driver;
 
 /// Bytes that go with one call.
 const PIECE: usize = 4 << 20;
 
-/// A way through `actor`; the session ends with it.
-pub(super) async fn open(session: Session, actor: Actor) -> Result<UnixStream> {
+/// A way through `actor`, which needs the driver as long as it is there.
+pub(super) async fn open(driver: Driver, actor: Actor) -> Result<UnixStream> {
     let way = actor.call("open", &[]).await?;
-    let number = session.get(&way, None).await?.into_bytes()?;
+    let number = driver.get(&way, None).await?.into_bytes()?;
     let number: i64 = std::str::from_utf8(&number)
         .ok()
         .and_then(|digits| digits.parse().ok())
@@ -24,14 +26,14 @@ pub(super) async fn open(session: Session, actor: Actor) -> Result<UnixStream> {
     let (near, far) = UnixStream::pair().map_err(|error| Error::Closed { why: error.to_string() })?;
     let prepared = far.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(far));
     let (inward, outward) = prepared.map_err(|error| Error::Closed { why: error.to_string() })?.into_split();
-    let way = Arc::new(Way { session, actor, number });
+    let way = Arc::new(Way { driver, actor, number });
     tokio::spawn(Arc::clone(&way).send_all(inward));
     tokio::spawn(way.receive_all(outward));
     Ok(near)
 }
 
 struct Way {
-    session: Session,
+    driver: Driver,
     actor: Actor,
     number: i64,
 }
@@ -41,7 +43,7 @@ impl Way {
         let arguments: Vec<Value> =
             std::iter::once(Value::from(self.number)).chain(more.map(Value::from)).collect();
         let asked = self.actor.call(method, &arguments).await?;
-        self.session.get(&asked, None).await?.into_bytes()
+        self.driver.get(&asked, None).await?.into_bytes()
     }
 
     async fn send_all(self: Arc<Self>, mut inward: OwnedReadHalf) {
