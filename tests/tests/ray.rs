@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use synapse_tests::{Ended, Invocation, Running, Synapse, goes_away, library, synapse};
+use synapse_tests::{Certificates, Ended, Invocation, Running, Synapse, goes_away, library, synapse};
 
 /// Long before the action would end by itself.
 const SOON: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ fn cluster() -> String {
 /// Python on the path.
 fn call(synapse: &Synapse, plugin: &str, words: &str) -> Invocation {
     let call = synapse.act(plugin, words).words("--mode task --json");
-    let call = if words.contains("--cpus") { call } else { call.words("--cpus 0.1") };
+    let call = if words.contains("--cpus") { call } else { call.words("--cpus 0.01") };
     call.env("RAY_ADDRESS", cluster()).env("PATH", "")
 }
 
@@ -133,7 +133,7 @@ fn an_interrupt_stops_the_action_there() {
     let error = running.wait().code(130).error();
     assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("its worker was ended")), "{error}");
     // A host that is gone leaves nothing running.
-    let running = started(&synapse, "tells_process --cpus 0.13 --ray-idle 1s", "process ");
+    let running = started(&synapse, "tells_process --cpus 0.013 --ray-idle 1s", "process ");
     let process = process_of(&running);
     running.signal(libc::SIGKILL);
     running.wait();
@@ -148,7 +148,7 @@ fn long_params_and_results_go_both_ways() {
     let synapse = Synapse::new();
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("params.json");
-    for (way, size) in [("direct", 100 << 20), ("client", 20 << 20)] {
+    for (way, size) in [("direct", 200 << 20), ("client", 200 << 20)] {
         let params = json!({ "text": "x".repeat(size) });
         fs::write(&file, params.to_string()).expect("room on the disk");
         let words = format!("echo --no-record --ray-path {way} --params-file {}", file.display());
@@ -180,7 +180,7 @@ fn state_is_kept_here_and_variables_go_there() {
 fn an_actor_or_agent_that_is_killed_is_told_and_replaced() {
     let synapse = Synapse::new();
     // A worker of its own: others go on with theirs.
-    let words = "tells_process --cpus 0.11";
+    let words = "tells_process --cpus 0.011";
     let running = started(&synapse, words, "process ");
     let process = process_of(&running);
     let agent = parent_of(process);
@@ -196,14 +196,184 @@ fn an_actor_or_agent_that_is_killed_is_told_and_replaced() {
     let agent = parent_of(process_of(&running));
     end(agent);
     assert_eq!(running.wait().code(1).error()["kind"], "worker_crashed");
-    on_ray(&synapse, "echo -P n=1 --cpus 0.11").code(0).does_not_say("starting a worker");
+    on_ray(&synapse, "echo -P n=1 --cpus 0.011").code(0).does_not_say("starting a worker");
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_run_whose_worker_was_lost_is_begun_again_if_asked() {
+    let synapse = Synapse::new();
+    let words = "tells_process --cpus 0.014 --ray-idle 1s --ray-retries 1";
+    let mut running = started(&synapse, words, "process ");
+    let process = process_of(&running);
+    end(parent_of(parent_of(process)));
+    running.until_it_says("; beginning again");
+    let begun_again = |said: String| said.matches("process ").count() > 1;
+    while !begun_again(running.said()) {
+        running.until_it_says("process ");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    running.signal(libc::SIGINT);
+    running.wait().code(130);
+    // Of a worker alone, whose agent goes on, it is told too.
+    let running = started(&synapse, "tells_process", "process ");
+    end(process_of(&running));
+    assert_eq!(running.wait().code(1).error()["kind"], "worker_crashed");
+    on_ray(&synapse, "echo -P n=1").code(0).does_not_say("starting a worker");
+}
+
+/// Names of all actors that Ray knows, also of those that wait.
+fn actors() -> String {
+    let script = "import ray, sys; ray.init(sys.argv[1], log_to_driver=False); \
+                  print(ray.util.list_named_actors(all_namespaces=True))";
+    let python = std::env::var_os("RAY_PYTHON").expect("RAY_PYTHON names Ray's Python");
+    let output =
+        Command::new(python).args(["-c", script]).arg(cluster()).output().expect("it can be started");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn two_that_need_the_same_worker_at_once_share_one() {
+    let synapse = Synapse::new();
+    let one = || call(&synapse, "misbehave", "process --cpus 0.015").start();
+    let results = [one(), one(), one()].map(|run| run.wait().code(0).document()["result"].clone());
+    let agents: Vec<u64> = results
+        .iter()
+        .filter_map(|process| process.as_u64().or_else(|| process["process"].as_u64()))
+        .map(parent_of)
+        .collect();
+    assert_eq!(agents.len(), 3, "{results:?}");
+    assert!(agents.iter().all(|agent| *agent == agents[0]), "{agents:?}");
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_package_that_goes_missing_before_it_is_used_is_sent_again() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let synapse = Synapse::new();
+    // A library of its own, so that no node has its package.
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = folder.path().join("libgreet.so");
+    let mut bytes = fs::read(library("greet")).expect("it is built");
+    bytes.extend(std::process::id().to_le_bytes());
+    fs::write(&own, bytes).expect("room on the disk");
+    let packages = |client: synapse_ray::Client| async move {
+        client.kv_list("gcs://_ray_pkg_synapse").await.expect("the store answers")
+    };
+    let address = cluster().parse().expect("an address");
+    let client = runtime.block_on(synapse_ray::Client::connect(&address)).expect("the cluster answers");
+    let before = runtime.block_on(packages(client.clone()));
+    let call = synapse.call("plugin run").arg(&own).words("greet -P name=Ada --mode task --json --cpus 0.01");
+    let running = call.env("RAY_ADDRESS", cluster()).env("PATH", "").start();
+    let taken = runtime.block_on(async {
+        loop {
+            let now = packages(client.clone()).await;
+            if let Some(new) = now.into_iter().find(|key| !before.contains(key)) {
+                client.kv_del(new.clone()).await.expect("the store answers");
+                return new;
+            }
+        }
+    });
+    running.wait().code(0);
+    assert!(runtime.block_on(client.kv_exists(taken)).expect("the store answers"), "it was not sent again");
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn what_a_node_could_not_run_is_not_sent_there() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let synapse = Synapse::new();
+    // Whatever needs a worker that is not there asks the nodes.
+    on_ray(&synapse, "echo -P n=1 --cpus 0.016").code(0);
+    let address = cluster().parse().expect("an address");
+    runtime.block_on(async {
+        let client = synapse_ray::Client::connect(&address).await.expect("the cluster answers");
+        let nodes = client.kv_list("synapse/node/").await.expect("the store answers");
+        assert!(!nodes.is_empty(), "no node was asked");
+        let mut told = Vec::new();
+        for node in &nodes {
+            let facts = client.kv_get(node.clone()).await.expect("the store answers").expect("it is there");
+            let facts: Value = serde_json::from_slice(&facts).expect("JSON");
+            let old = json!({ "machine": facts["machine"], "glibc": "2.3" });
+            client.kv_put(node.clone(), old.to_string(), true).await.expect("the store answers");
+            told.push(facts);
+        }
+        let error = on_ray(&synapse, "echo -P n=1 --cpus 0.017").code(5).error();
+        for (node, facts) in nodes.into_iter().zip(&told) {
+            client.kv_put(node, facts.to_string(), true).await.expect("the store answers");
+        }
+        assert_eq!(error["kind"], "incompatible_plugin");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(
+            message.starts_with("node 127.0.0.") && message.contains("has glibc 2.3, the plugin needs 2.")
+        );
+        assert!(error["hint"].as_str().is_some_and(|hint| hint.starts_with("rebuild with ")), "{error}");
+        let here = std::env::consts::ARCH;
+        assert!(told.iter().all(|facts| facts["machine"] == here && facts["glibc"].is_string()), "{told:?}");
+    });
+    on_ray(&synapse, "echo -P n=1 --cpus 0.017 --ray-idle 1s").code(0);
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn what_is_no_port_of_ray_client_and_a_cluster_without_tls_are_told() {
+    let synapse = Synapse::new();
+    let dashboard = cluster().replace("10001", "8265");
+    let error =
+        call(&synapse, "misbehave", "echo -P n=1").env("RAY_ADDRESS", dashboard).run().code(6).error();
+    let message = error["message"].as_str().unwrap_or_default();
+    assert!(message.starts_with("Ray cannot be reached at 127.0.0.1:8265: "), "{error}");
+    let certificates = Certificates::new();
+    let tls = certificates.variables("ca", "ca");
+    let asked = call(&synapse, "misbehave", "echo -P n=1");
+    let asked = tls.into_iter().fold(asked, |asked, (name, value)| asked.env(name, value));
+    let error = asked.run().code(6).error();
+    let message = error["message"].as_str().unwrap_or_default();
+    assert_eq!(message, "TLS cannot be used: with 127.0.0.1:10001: what answers there does not speak TLS");
+    // Variables that name nothing.
+    let unnamed = call(&synapse, "misbehave", "echo -P n=1").env("RAY_USE_TLS", "1").run().code(6).error();
+    assert_eq!(
+        unnamed["message"],
+        "TLS cannot be used: RAY_USE_TLS is set, and RAY_TLS_CA_CERT names no file"
+    );
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_thousand_calls_are_under_way_on_one_connection() {
+    let synapse = Synapse::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (rows, out) = (folder.path().join("rows.jsonl"), folder.path().join("out.jsonl"));
+    let text: String = (0..1000).map(|n| format!("{{\"n\": {n}, \"sleep\": 1500}}\n")).collect();
+    fs::write(&rows, text).expect("room on the disk");
+    let map =
+        synapse.call("plugin map").arg(library("misbehave")).words("row --json --mode task --cpus 0.01");
+    let map = map.arg("--inputs").arg(&rows).arg("--out").arg(&out);
+    let map = map.words("--concurrency 1000 --ray-workers 1").env("RAY_ADDRESS", cluster()).env("PATH", "");
+    let begun = Instant::now();
+    let done = map.run().code(0).document();
+    assert_eq!(done["map"]["succeeded"], 1000, "{done}");
+    // One after the other would take 25 minutes.
+    assert!(begun.elapsed() < SOON);
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn resources_of_the_clusters_own_are_set_aside() {
+    let synapse = Synapse::new();
+    on_ray(&synapse, "echo -P n=1 --ray-resource place=0.1 --ray-idle 1s").code(0);
+    let error = on_ray(&synapse, "echo -P n=1 --ray-resource nowhere=2").code(6).error();
+    assert_eq!(error["message"], "the run needs 2 nowhere, and no node of the cluster has more than 0");
+    on_ray(&synapse, "echo -P n=1 --ray-resource place").code(2).says("expected NAME=AMOUNT");
 }
 
 #[test]
 #[ignore = "needs a Ray cluster"]
 fn a_worker_that_nobody_uses_ends_itself() {
     let synapse = Synapse::new();
-    let words = "tells_process --cpus 0.12 --ray-idle 1s";
+    let words = "tells_process --cpus 0.012 --ray-idle 1s";
     let running = started(&synapse, words, "process ");
     let agent = parent_of(process_of(&running));
     let actor = parent_of(agent);
@@ -222,13 +392,27 @@ fn a_worker_that_nobody_uses_ends_itself() {
 fn what_the_cluster_can_never_grant_is_refused_and_what_is_taken_waited_for() {
     let synapse = Synapse::new();
     let error = on_ray(&synapse, "echo -P n=1 --gpus 3").code(6).error();
-    assert_eq!(error["message"], "the run needs 3 GPU, and the whole cluster has 0");
-    let mut running = call(&synapse, "misbehave", "tells_process --cpus 2.5 --ray-idle 1s").start();
-    running.until_it_says("process ");
-    let mut waiting = call(&synapse, "misbehave", "echo -P n=1 --cpus 2.4 --ray-idle 1s").start();
-    waiting.until_it_says("waiting for the cluster to have 2.4 CPU, of which ");
-    running.signal(libc::SIGINT);
-    running.wait().code(130);
+    assert_eq!(error["message"], "the run needs 3 GPU, and no node of the cluster has more than 0");
+    // Each node has four processors, of which one of these takes most.
+    let nodes: usize = std::env::var("RAY_NODES").ok().and_then(|count| count.parse().ok()).unwrap_or(1);
+    let hold = |number: usize| format!("tells_process --cpus 2.{} --ray-idle 1s", 50 + number);
+    let holding: Vec<_> = (0..nodes).map(|number| started(&synapse, &hold(number), "process ")).collect();
+    let waiting = |words: &str, cpus: &str| {
+        let words = format!("{words} --cpus {cpus} --ray-idle 1s");
+        let mut waiting = call(&synapse, "piped", &words).start();
+        waiting.until_it_says(&format!("waiting for the cluster to have {cpus} CPU, of which "));
+        waiting
+    };
+    let cancelled = waiting("noop", "3.2");
+    assert!(actors().contains("piped-"), "it does not wait in the cluster");
+    let asked = Instant::now();
+    cancelled.signal(libc::SIGINT);
+    cancelled.wait().code(130);
+    assert!(asked.elapsed() < SOON);
+    assert!(!actors().contains("piped-"), "what nobody wants waits on");
+    let waiting = waiting("noop", "3.1");
+    holding.iter().for_each(|run| run.signal(libc::SIGINT));
+    holding.into_iter().for_each(|run| drop(run.wait().code(130)));
     waiting.wait().code(0);
 }
 
@@ -243,7 +427,7 @@ fn rows_run_on_workers_of_the_cluster_and_a_crash_costs_its_row_only() {
     let map = |plugin: &str, words: &str| {
         let map = synapse.call("plugin map").arg(library(plugin)).words(words).arg("--inputs").arg(&rows);
         let map =
-            map.arg("--out").arg(&out).words("--overwrite --json --mode task --cpus 0.1 --concurrency 3");
+            map.arg("--out").arg(&out).words("--overwrite --json --mode task --cpus 0.01 --concurrency 3");
         map.env("RAY_ADDRESS", cluster()).env("PATH", "").run()
     };
     let done = map("greet", "greet").code(0).document();
@@ -270,7 +454,7 @@ fn doctor_tells_what_a_cluster_is_and_has() {
     let found = ray_of(&look(&cluster()));
     let message = found["message"].as_str().unwrap_or_default();
     assert_eq!(found["status"], "good", "{found}");
-    assert!(message.contains("; Ray 2.") && message.contains("nodes: 1; free: "), "{found}");
+    assert!(message.contains("; Ray 2.") && message.contains("authentication: none; nodes: "), "{found}");
     let absent = ray_of(&look("ray://127.0.0.1:1"));
     assert_eq!(absent["status"], "warning");
     assert!(absent["fix"].as_str().is_some_and(|fix| fix.contains("ray start --head")), "{absent}");
