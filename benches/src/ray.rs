@@ -1,18 +1,21 @@
 //! What a run on a Ray cluster costs, beside Ray's own Python client on the same
-//! cluster: `.ci/ray cargo run --release -p synapse-benches --bin ray`, after
-//! `cargo build --release -p synapse-host --bins`.
+//! cluster, each figure with its limit:
+//!
+//!     cargo build --release -p synapse-host --bins -p synapse-benches
+//!     .ci/ray target/release/ray
 //!
 //! The cluster's address stands in `SYNAPSE_TEST_RAY`, the Python that has Ray in
 //! `RAY_PYTHON`.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use synapse_benches::{measured, workspace};
+use synapse_benches::measured;
 use synapse_host::plugin::Plugin;
 use synapse_host::run::{Mode, RayOptions, RayPath, Resources, RunRequest, execute};
+use synapse_ray::{Address, Client};
 
 /// The official client, doing the same: an actor that gives back what it is given.
 const PYTHON: &str = r#"
@@ -28,39 +31,42 @@ def median(times):
 if sys.argv[2] == "process":
     actor = ray.get_actor("echo")
     ray.get(actor.echo.remote(b"Ada"))
-    print("process", (time.perf_counter() - start) * 1e3)
 else:
     begun = time.perf_counter()
     actor = ray.remote(Echo).options(name="echo", lifetime="detached", num_cpus=0.1, get_if_exists=True).remote()
     ray.get(actor.echo.remote(b""))
-    print("new-actor", (time.perf_counter() - begun) * 1e3)
+    print("actor-ms", (time.perf_counter() - begun) * 1e3)
+    print("first-ms", (time.perf_counter() - start) * 1e3)
     small, times = b"x" * 16, []
     for _ in range(500):
         at = time.perf_counter()
         ray.get(actor.echo.remote(small))
         times.append((time.perf_counter() - at) * 1e6)
-    print("call-p50", median(times)[0]); print("call-p99", median(times)[1])
+    print("p50-us", median(times)[0]); print("p99-us", median(times)[1])
     rates = []
     for _ in range(3):
         at = time.perf_counter()
         ray.get([actor.echo.remote(small) for _ in range(1000)])
         rates.append(1000 / (time.perf_counter() - at))
-    print("batch-per-s", sorted(rates)[1])
+    print("per-s", sorted(rates)[1])
     large, times = b"x" * (64 << 20), []
     for _ in range(3):
         at = time.perf_counter()
         assert len(ray.get(actor.echo.remote(large))) == len(large)
         times.append((time.perf_counter() - at) * 1e3)
-    print("64-mib-ms", sorted(times)[1])
+    print("large-ms", sorted(times)[1])
 "#;
 
+fn address() -> String {
+    std::env::var("SYNAPSE_TEST_RAY").unwrap_or_else(|_| "ray://127.0.0.1:10001".to_owned())
+}
+
 fn request(path: RayPath) -> RunRequest {
-    let address = std::env::var("SYNAPSE_TEST_RAY").unwrap_or_else(|_| "ray://127.0.0.1:10001".to_owned());
     RunRequest::new(measured().image().path.clone(), "greet")
         .params_json("{\"name\":\"Ada\"}")
         .mode(Mode::Task)
         .resources(Resources { cpus: Some(0.1), ..Resources::default() })
-        .ray(RayOptions { address, path, ..RayOptions::default() })
+        .ray(RayOptions { address: address(), path, ..RayOptions::default() })
 }
 
 fn once(plugin: &Plugin, request: &RunRequest) -> Duration {
@@ -78,21 +84,25 @@ fn spread(mut times: Vec<Duration>) -> (f64, f64) {
     (at(50), at(99))
 }
 
-fn calls(path: RayPath, name: &str, count: usize) {
+/// What calls cost one way.
+struct Calls {
+    p50: f64,
+    p99: f64,
+    per_second: f64,
+    large: f64,
+}
+
+fn calls(path: RayPath, count: usize) -> Calls {
     let (plugin, request) = (measured(), request(path));
     for _ in 0..20 {
         once(&plugin, &request);
     }
     let (p50, p99) = spread((0..count).map(|_| once(&plugin, &request)).collect());
-    println!("{name:<10} one call          p50 {p50:>10.1} us   p99 {p99:>10.1} us");
     let mut rates: Vec<f64> = (0..3).map(|_| batch(&plugin, &request)).collect();
     rates.sort_by(f64::total_cmp);
-    println!("{name:<10} 1,000 calls       {:>10.0} a second", rates[1]);
-    let text = format!("{{\"name\":\"{}\"}}", "x".repeat(64 << 20));
-    let large = request.params_json(text);
-    let mut times: Vec<_> = (0..3).map(|_| once(&plugin, &large)).collect();
-    times.sort_unstable();
-    println!("{name:<10} 64 MiB both ways  {:>10.0} ms", times[1].as_secs_f64() * 1e3);
+    let large = request.params_json(format!("{{\"name\":\"{}\"}}", "x".repeat(64 << 20)));
+    let (large, _) = spread((0..3).map(|_| once(&plugin, &large)).collect());
+    Calls { p50, p99, per_second: rates[1], large: large / 1e3 }
 }
 
 /// A thousand calls by several threads; how many a second.
@@ -112,11 +122,12 @@ fn batch(plugin: &Plugin, request: &RunRequest) -> f64 {
 }
 
 fn process(path: &str, home: &Path) -> Command {
-    let mut command = Command::new(workspace().join("target/release/synapse"));
+    let beside = std::env::current_exe().expect("this is a program").with_file_name("synapse");
+    let mut command = Command::new(beside);
     command.args(["plugin", "run"]).arg(&measured().image().path).args(["greet", "--params"]);
     command.args(["{\"name\":\"Ada\"}", "--mode", "task", "--cpus", "0.1", "--ray-path", path]);
     command.env("SYNAPSE_HOME", home);
-    command.env("RAY_ADDRESS", std::env::var_os("SYNAPSE_TEST_RAY").unwrap_or_default());
+    command.env("RAY_ADDRESS", address());
     command
 }
 
@@ -130,27 +141,68 @@ fn timed(mut command: Command) -> Duration {
 
 fn python(what: &str) -> Command {
     let mut command = Command::new(std::env::var_os("RAY_PYTHON").unwrap_or_else(|| "python3".into()));
-    command.args(["-c", PYTHON]).arg(std::env::var_os("SYNAPSE_TEST_RAY").unwrap_or_default()).arg(what);
+    command.args(["-c", PYTHON]).arg(address()).arg(what);
     command
 }
 
+/// The figures that the official client's script prints.
+fn official() -> HashMap<String, f64> {
+    let output = python("all").output().expect("Python can be started");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{output:?}");
+    let figure = |line: &str| {
+        let (name, value) = line.split_once(' ')?;
+        Some((name.to_owned(), value.parse().ok()?))
+    };
+    said.lines().filter_map(figure).collect()
+}
+
+/// Bytes of the packages that were sent.
+fn package() -> f64 {
+    let sizes = async {
+        let client = Client::connect(&Address::resolve(&address()).expect("an address")).await?;
+        let mut largest = 0;
+        for key in client.kv_list("gcs://_ray_pkg_synapse").await? {
+            largest = largest.max(client.kv_get(key).await?.map_or(0, |bytes| bytes.len()));
+        }
+        Ok::<_, synapse_ray::Error>(largest)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(sizes).expect("the cluster answers") as f64
+}
+
+/// One figure, beside its limit.
+fn tell(what: &str, value: f64, unit: &str, limit: f64, most: bool) {
+    let (word, held) = if most { ("at most", value <= limit) } else { ("at least", value >= limit) };
+    let verdict = if held { "held" } else { "NOT HELD" };
+    println!("{what:<52} {value:>11.1} {unit:<3}  {word} {limit:>9.1}  {verdict}");
+}
+
 fn main() {
-    let home: Arc<PathBuf> =
-        std::env::temp_dir().join(format!("synapse-bench-{}", std::process::id())).into();
-    let first = timed(process("auto", &home));
-    println!("synapse    nothing there yet {:>10.0} ms", first.as_secs_f64() * 1e3);
-    let output = python("all").output();
-    println!(
-        "-- Python client\n{}",
-        String::from_utf8_lossy(&output.map(|it| it.stdout).unwrap_or_default())
-    );
-    for (path, rounds) in [("direct", 100), ("client", 5)] {
-        let (p50, p99) = spread((0..rounds).map(|_| timed(process(path, &home))).collect());
-        println!("{path:<10} whole process     p50 {:>10.1} ms   p99 {:>10.1} ms", p50 / 1e3, p99 / 1e3);
-    }
-    let (p50, _) = spread((0..5).map(|_| timed(python("process"))).collect());
-    println!("{:<10} whole process     p50 {:>10.1} ms", "Python", p50 / 1e3);
-    calls(RayPath::Direct, "direct", 2000);
-    calls(RayPath::Client, "client", 300);
-    let _ = std::fs::remove_dir_all(&*home);
+    let home = std::env::temp_dir().join(format!("synapse-bench-{}", std::process::id()));
+    let first = timed(process("auto", &home)).as_secs_f64() * 1e3;
+    let official = official();
+    let of = |name: &str| official.get(name).copied().unwrap_or_else(|| panic!("no {name} in {official:?}"));
+    tell("nothing there yet: process to first result", first, "ms", of("actor-ms") + 1000.0, true);
+    println!("  official client: actor and first result alone      {:>11.1} ms", of("actor-ms"));
+    println!("  official client: the whole script                  {:>11.1} ms", of("first-ms"));
+    tell("package of greet", package() / 1e6, "MB", 10.0, true);
+    let (script, _) = spread((0..5).map(|_| timed(python("process"))).collect());
+    let whole = |path, rounds: usize| spread((0..rounds).map(|_| timed(process(path, &home))).collect());
+    let (p50, p99) = whole("direct", 100);
+    tell("direct: whole process, actor warm (p50)", p50 / 1e3, "ms", 25.0, true);
+    println!("  p99 {:.1} ms; the official client's script {:.1} ms", p99 / 1e3, script / 1e3);
+    let (p50, _) = whole("client", 7);
+    tell("Ray Client: whole process (p50)", p50 / 1e3, "ms", 0.7 * script / 1e3, true);
+    let direct = calls(RayPath::Direct, 2000);
+    tell("direct: warm call p50", direct.p50, "us", 50.0, true);
+    println!("  p99 {:.1} us; official client p50 {:.1}, p99 {:.1}", direct.p99, of("p50-us"), of("p99-us"));
+    tell("direct: 1,000 calls, a second", direct.per_second, "", 50.0 * of("per-s"), false);
+    tell("direct: 64 MiB each way", direct.large, "ms", of("large-ms"), true);
+    let client = calls(RayPath::Client, 300);
+    tell("Ray Client: warm call p50", client.p50, "us", of("p50-us"), true);
+    tell("Ray Client: warm call p99", client.p99, "us", of("p99-us"), true);
+    tell("Ray Client: 1,000 calls, a second", client.per_second, "", of("per-s"), false);
+    tell("Ray Client: 64 MiB each way", client.large, "ms", of("large-ms"), true);
+    let _ = std::fs::remove_dir_all(home);
 }

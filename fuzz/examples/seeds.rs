@@ -43,6 +43,9 @@ const DM_V2: &str = r#"{"classification":{"bounding_box":["cat"]},"images":[{"bo
 "group_id":"g"}],"segmentation":[{"id":"S","classification":"cat","attrs":[],"data":[[0,10],[64,3]],"encoding":"dm_rle",
 "isCompressed":true,"compressionFormat":"rle"}]}]}"#;
 
+/// `pickle.dumps(RayActorError("no such thing"), 5)`.
+const RAISED: &[u8] = b"\x80\x05\x95\x30\0\0\0\0\0\0\0\x8c\x0eray.exceptions\x94\x8c\x0dRayActorError\x94\x93\x94\x8c\x0dno such thing\x94\x85\x94R\x94.";
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let library = arguments.next().ok_or("usage: seeds LIBRARY CONFIG…")?;
@@ -70,6 +73,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     ] {
         seed(target, "whole", text.as_bytes())?;
     }
+    seed("ray_pickle", "exception", RAISED)?;
+    seed("ray_pickle", "class", b"\x80\x04}q\x000cbuiltins\nexec\n\x8c\x04passh\x00\x86R0]\x94(K\x01\x88Nea.")?;
+    seed("ray_messages", "answers", b"\0\0\0\0\x09\x08\x05\x12\x05\x08\x01\x12\x01x\0\0\0\0\x05\x0a\x03key")?;
+    seed("seal", "damaged", b"\x20\x01\x09\0\x01some text that is encrypted on its way")?;
     seed("signature", "changes", &[10, 0, b'A', 200, 0, b'=', 90, 1, 0])?;
     for (index, config) in arguments.enumerate() {
         seed("config", &format!("config-{index}"), &fs::read(config)?)?;
