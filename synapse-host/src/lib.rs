@@ -11,6 +11,7 @@ pub mod changelog;
 pub mod check;
 pub mod cli;
 pub mod config;
+mod credentials;
 mod descriptors;
 pub mod differences;
 mod files;

@@ -1,6 +1,8 @@
 //! `synapse doctor`: what is missing is told with what to do.
 
+use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 use synapse_tests::Synapse;
@@ -53,4 +55,35 @@ fn addresses_are_tried_where_they_are_set() {
     let backend = finding(&document, "backend");
     assert_eq!(backend["status"], "warning");
     assert!(backend["message"].as_str().is_some_and(|text| text.contains("127.0.0.1:1 is out of reach")));
+}
+
+#[test]
+fn each_line_that_is_not_good_comes_with_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = |name: &str, prints: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, format!("#!/bin/sh\nprintf '{prints}'\n")).expect("a program");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a mode");
+    };
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", folder.path().display());
+    let synapse = Synapse::new();
+    let doctor = || synapse.call("doctor --json").env("PATH", &path).run().code(0).document();
+
+    program("df", "Filesystem 1024-blocks Used Available Capacity Mounted on\\n/dev/a 9 1 1048576 9%% /\\n");
+    program("nvidia-smi", "");
+    let poor = doctor();
+    assert_eq!(finding(&poor, "disk")["message"], "1.0 GiB free");
+    let statuses = |about: &str| finding(&poor, about)["status"].clone();
+    assert_eq!((statuses("disk"), statuses("GPUs")), ("warning".into(), "absent".into()));
+    assert_eq!((statuses("credentials"), statuses("backend")), ("absent".into(), "absent".into()));
+    for finding in poor["findings"].as_array().expect("a list") {
+        assert_eq!(finding["status"] == "good", finding["fix"].is_null(), "{finding:#}");
+    }
+
+    program("df", "Filesystem 1024-blocks Used Available Capacity Mounted on\\n/dev/a 9 1 9048576 9%% /\\n");
+    program("nvidia-smi", "Harbour 9000, 24576 MiB\\nHarbour 9000, 24576 MiB\\n");
+    let rich = doctor();
+    assert_eq!(finding(&rich, "disk")["message"], "8.6 GiB free");
+    assert_eq!(finding(&rich, "GPUs")["message"], "Harbour 9000, 24576 MiB; Harbour 9000, 24576 MiB");
 }

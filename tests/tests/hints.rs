@@ -1,4 +1,5 @@
-//! The troubles an author meets first, each answered by its hint.
+//! The troubles an author meets first, each answered by its hint: config not found, action not found, params that break a
+//! rule, malformed JSON, not authenticated, a cluster out of reach, a crate or library that is missing, no client.
 
 use std::fs;
 use std::process::Command;
@@ -45,6 +46,17 @@ fn params_that_break_a_rule_are_told_with_their_place_and_what_is_allowed() {
 fn malformed_params_are_answered_with_quoted_json() {
     let ended = Synapse::new().act("greet", "greet --params {name:Ada}").run().code(2);
     ended.says("--params is not JSON").says(r#"--params '{"key": "value"}'"#);
+}
+
+#[test]
+fn without_credentials_login_is_named() {
+    let synapse = Synapse::new();
+    let ended = synapse.call("whoami").run().code(6).prints("");
+    ended.says("Not authenticated: there is no token for a backend").says("hint: `synapse login`");
+    let call = synapse.call("doctor").env("SYNAPSE_HOST", "http://127.0.0.1:1");
+    let ended = call.run().code(0);
+    assert!(ended.stdout.contains("a backend is named, and there is no token for it"), "{ended}");
+    assert!(ended.stdout.contains("`synapse login`"), "{ended}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use synapse_sdk::{ErrorKind, PluginError};
 use super::output::Output;
 use super::output::look::{BAD, BOLD, DIM, GOOD, Look, WARN};
 use crate::check::Machine;
+use crate::credentials;
 use crate::home::Home;
 use crate::run::{Probe, probe};
 use crate::sdk_source;
@@ -77,8 +78,8 @@ impl Finding {
         Self { about, status: Status::Good, message: message.into(), fix: None }
     }
 
-    fn absent(about: &'static str, message: impl Into<String>) -> Self {
-        Self { about, status: Status::Absent, message: message.into(), fix: None }
+    fn absent(about: &'static str, message: impl Into<String>, fix: &'static str) -> Self {
+        Self { about, status: Status::Absent, message: message.into(), fix: Some(fix) }
     }
 
     fn warning(about: &'static str, message: impl Into<String>, fix: &'static str) -> Self {
@@ -102,9 +103,9 @@ impl DoctorArgs {
             disk(home),
             c_library(),
             gpus(),
-            credentials(),
+            credentials(home),
             ray(self.ray_address.as_deref()),
-            address("backend", "SYNAPSE_HOST", "correct SYNAPSE_HOST, or look at the network"),
+            backend(home),
         ];
         let failed = findings.iter().filter(|finding| finding.status == Status::Failure).count();
         let look = output.look();
@@ -217,7 +218,7 @@ fn disk(home: Option<&Home>) -> Finding {
     let folder = home.map_or(Path::new("."), Home::path);
     let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
     match answer("df", &["-Pk", &there.to_string_lossy()]).as_deref().and_then(free_bytes) {
-        None => Finding::absent("disk", "free space is not known"),
+        None => Finding::absent("disk", "free space is not known", "it is asked of `df`, which is not here"),
         Some(free) if free < LITTLE => Finding::warning(
             "disk",
             format!("{:.1} GiB free", gibibytes(free)),
@@ -248,14 +249,29 @@ fn gpus() -> Finding {
     let query = ["--query-gpu=name,memory.total", "--format=csv,noheader"];
     match answer("nvidia-smi", &query).filter(|names| !names.is_empty()) {
         Some(names) => Finding::good("GPUs", names.lines().collect::<Vec<_>>().join("; ")),
-        None => Finding::absent("GPUs", "none that nvidia-smi tells of"),
+        None => Finding::absent(
+            "GPUs",
+            "none that nvidia-smi tells of",
+            "for work on GPUs install their driver, which brings nvidia-smi",
+        ),
     }
 }
 
-fn credentials() -> Finding {
-    match set("SYNAPSE_ACCESS_TOKEN") {
-        Some(_) => Finding::good("credentials", "SYNAPSE_ACCESS_TOKEN is set; nothing was asked with it"),
-        None => Finding::absent("credentials", "SYNAPSE_ACCESS_TOKEN is not set; local runs need none"),
+fn credentials(home: Option<&Home>) -> Finding {
+    const ABOUT: &str = "credentials";
+    const LOGIN: &str = "`synapse login`, or set SYNAPSE_ACCESS_TOKEN";
+    match credentials::find(home) {
+        Err(error) => Finding::warning(ABOUT, error.message(), "`synapse login` writes it anew"),
+        Ok(Some(found)) if found.is_open => Finding::warning(
+            ABOUT,
+            format!("others can read {}", found.from),
+            "`chmod 600` on that file, and a new token if somebody may have read it",
+        ),
+        Ok(Some(found)) => Finding::good(ABOUT, format!("{}; nothing was asked with it", found.from)),
+        Ok(None) if credentials::host(home).is_some() => {
+            Finding::warning(ABOUT, "a backend is named, and there is no token for it", LOGIN)
+        }
+        Ok(None) => Finding::absent(ABOUT, "none; local runs need none", LOGIN),
     }
 }
 
@@ -269,7 +285,10 @@ fn ray(named: Option<&str>) -> Finding {
     const ABOUT: &str = "Ray";
     let address = match named.map(str::to_owned).or_else(|| set("RAY_ADDRESS")) {
         Some(address) => address,
-        None => return Finding::absent(ABOUT, "RAY_ADDRESS is not set"),
+        None => {
+            let fix = "to look at a cluster name it with --ray-address or RAY_ADDRESS";
+            return Finding::absent(ABOUT, "RAY_ADDRESS is not set", fix);
+        }
     };
     match probe(&address, named.is_some()) {
         Ok(found) => Finding::good(ABOUT, ray_facts(&found)),
@@ -309,17 +328,20 @@ fn ray_facts(found: &Probe) -> String {
     )
 }
 
-/// Whether something answers where a variable leads.
-fn address(about: &'static str, variable: &'static str, fix: &'static str) -> Finding {
-    let Some(value) = set(variable) else {
-        return Finding::absent(about, format!("{variable} is not set"));
+/// Whether something answers where the backend is said to be.
+fn backend(home: Option<&Home>) -> Finding {
+    const ABOUT: &str = "backend";
+    const FIX: &str = "correct SYNAPSE_HOST or `synapse login --host URL`, or look at the network";
+    let Some(host) = credentials::host(home) else {
+        let fix = "`synapse login`, or set SYNAPSE_HOST; local runs need none";
+        return Finding::absent(ABOUT, "none is named", fix);
     };
-    let Some(place) = host_and_port(&value) else {
-        return Finding::absent(about, format!("{variable} is `{value}`, which names no host and port"));
+    let Some(place) = host_and_port(&host) else {
+        return Finding::warning(ABOUT, format!("`{host}` names no host and port"), FIX);
     };
     match reach(&place) {
-        Ok(()) => Finding::good(about, format!("{place} answers")),
-        Err(why) => Finding::warning(about, format!("{place} is out of reach: {why}"), fix),
+        Ok(()) => Finding::good(ABOUT, format!("{place} answers")),
+        Err(why) => Finding::warning(ABOUT, format!("{place} is out of reach: {why}"), FIX),
     }
 }
 

@@ -17,6 +17,7 @@ mod install;
 mod interrupt;
 mod key;
 mod list;
+mod login;
 mod man;
 mod map;
 mod output;
@@ -93,6 +94,9 @@ enum Command {
     /// Check, draw and run pipelines of actions
     #[command(subcommand)]
     Pipeline(pipeline::PipelineCommand),
+    Login(login::LoginArgs),
+    Logout(login::LogoutArgs),
+    Whoami(login::WhoamiArgs),
     Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -149,6 +153,9 @@ fn run() -> ExitCode {
         Command::Plugin(PluginCommand::UpdateConfig(args)) => args.execute(&cli.common, &mut output),
         Command::Plugin(PluginCommand::Schema(args)) => args.execute(&mut output),
         Command::Pipeline(command) => command.execute(&cli.common, &mut output),
+        Command::Login(args) => args.execute(&mut output),
+        Command::Logout(args) => args.execute(&mut output),
+        Command::Whoami(args) => args.execute(&mut output),
         Command::Doctor(args) => args.execute(&mut output),
         Command::Man(args) => args.execute(&mut output),
         Command::Completions(args) => args.execute(&mut output),
