@@ -63,7 +63,7 @@ impl Plain {
     /// Progress that was held back: how far each step came.
     pub(super) fn finish(&mut self) -> String {
         let last = self.steps.drain(..).filter_map(|step| {
-            let report = step.held_back?;
+            let report = step.held_back.filter(|report| step.says_more(*report))?;
             Some(step.line(report))
         });
         last.collect()
@@ -121,6 +121,11 @@ impl PlainStep {
         let moved = report.progress.percent - shown.progress.percent;
         let ended = report.progress.current >= report.progress.total;
         ended || moved >= PERCENT || (waited && moved >= 1.0)
+    }
+
+    /// A loop and what it is in often report the same end one after the other.
+    fn says_more(&self, report: Report) -> bool {
+        self.shown.is_none_or(|shown| shown.progress.percent != report.progress.percent)
     }
 
     fn line(&self, report: Report) -> String {
@@ -251,6 +256,12 @@ mod tests {
 12:00:02 train 100% 4/4, took 3.0 s
 ";
         assert_eq!(text(&events), expected);
+    }
+
+    #[test]
+    fn an_end_that_is_reported_twice_is_shown_once() {
+        let events = [progress(0, 0, 4), progress(900, 4, 4), progress(900, 4, 4), progress(901, 1, 1)];
+        assert_eq!(text(&events), "12:00:00 train 0% 0/4\n12:00:00 train 100% 4/4, took 0.9 s\n");
     }
 
     #[test]
