@@ -172,8 +172,12 @@ pub(super) fn impls(kind: Kind, ident: &Ident, generics: &Generics, looks: &Toke
             }
         }
     });
-    let params = (kind == Kind::Params).then(
-        || quote!(impl #impl_generics ::synapse_sdk::Params for #ident #type_generics #wheres { #check }),
-    );
+    // A mistake about one type is not answered with a list of others.
+    let params = (kind == Kind::Params).then(|| {
+        quote! {
+            #[diagnostic::do_not_recommend]
+            impl #impl_generics ::synapse_sdk::Params for #ident #type_generics #wheres { #check }
+        }
+    });
     quote!(#dive #params)
 }

@@ -12,4 +12,5 @@ pub enum Optimiser {
     Adam,
     PlainSgd,
 }
+#[diagnostic::do_not_recommend]
 impl ::synapse_sdk::Params for Optimiser {}

@@ -26,4 +26,5 @@ impl GreetParams {
         1
     }
 }
+#[diagnostic::do_not_recommend]
 impl ::synapse_sdk::Params for GreetParams {}

@@ -93,7 +93,9 @@ pub trait Params: DeserializeOwned + JsonSchema + 'static {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Params for () {}
+#[diagnostic::do_not_recommend]
 impl Params for Value {}
 
 /// A type's name without its path.
