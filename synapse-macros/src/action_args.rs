@@ -186,6 +186,11 @@ pub(crate) fn data_type_tokens(data_type: Option<&Path>) -> TokenStream {
     }
 }
 
+/// A data type as a pipeline's steps are compared by it.
+pub(crate) fn flow_tokens(data_type: Option<&Path>) -> TokenStream {
+    data_type.map_or_else(|| quote!(::synapse_sdk::__private::NoData), |path| quote!(#path))
+}
+
 fn optional_word(word: Option<&Path>, of: &Vocabulary) -> TokenStream {
     let Some(path) = word else {
         return quote!(::core::option::Option::None);

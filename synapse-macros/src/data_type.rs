@@ -1,9 +1,10 @@
 //! `#[derive(DataType)]`.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
+use syn::spanned::Spanned;
 use syn::{DeriveInput, LitStr, Path};
 
 use crate::docs::doc_text;
@@ -36,12 +37,14 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     }
     let id = args.id(&input, &mut sink);
     if sink.is_empty() {
-        return data_type(&input, &id, &args.format(), &args.description(&input), &args.parent());
+        let description = args.description(&input);
+        return data_type(&input, &id, &args.format(), &description, &args.parent(), &args.path());
     }
     // Still a data type to whoever mentions it: those places are not to be
     // reported too.
     let none = quote!(::core::option::Option::None);
-    let (stub, errors) = (data_type(&input, &id, &none, "", &none), sink.into_tokens());
+    let root = quote!((Self, ()));
+    let (stub, errors) = (data_type(&input, &id, &none, "", &none, &root), sink.into_tokens());
     quote!(#errors #stub)
 }
 
@@ -51,6 +54,7 @@ fn data_type(
     format: &TokenStream,
     description: &str,
     parent: &TokenStream,
+    path: &TokenStream,
 ) -> TokenStream {
     let ident = &input.ident;
     let generics = with_static_self(&input.generics);
@@ -66,6 +70,8 @@ fn data_type(
                     description: #description,
                     parent: #parent,
                 };
+
+            type Path = #path;
         }
     }
 }
@@ -114,6 +120,20 @@ impl Args {
         match &self.format {
             Some(format) => quote!(::core::option::Option::Some(#format)),
             None => quote!(::core::option::Option::None),
+        }
+    }
+
+    /// The ancestors, as types, and the type itself behind them.
+    fn path(&self) -> TokenStream {
+        let (parent, span) = match &self.parent {
+            None if self.root => return quote!((Self, ())),
+            Some(parent) => (quote!(#parent), parent.span()),
+            None => (quote!(::synapse_sdk::data_type::Data), Span::call_site()),
+        };
+        // At the parent, so that one which is no data type is told of once.
+        quote_spanned! {span=>
+            <<#parent as ::synapse_sdk::data_type::DataType>::Path
+                as ::synapse_sdk::__private::Path>::With<Self>
         }
     }
 

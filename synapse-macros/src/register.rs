@@ -5,7 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Generics, Ident, Type};
 
-use crate::action_args::{ActionArgs, data_type_tokens};
+use crate::action_args::{ActionArgs, data_type_tokens, flow_tokens};
 use crate::signature::type_text;
 
 /// An action about to be emitted.
@@ -33,6 +33,7 @@ impl Registered<'_> {
         let description = args.description.as_ref().map_or_else(|| description.clone(), syn::LitStr::value);
         let (category, method) = (args.category_tokens(), args.method_tokens());
         let (input, output) = (data_type_tokens(args.input.as_ref()), data_type_tokens(args.output.as_ref()));
+        let (takes, gives) = (flow_tokens(args.input.as_ref()), flow_tokens(args.output.as_ref()));
         let (exclusive, strict_result) = (args.exclusive(), args.strict_result());
         let (pure, examples) = (args.pure(), args.example_tokens());
         let (declared_result, with_result) = match &args.result {
@@ -62,6 +63,9 @@ impl Registered<'_> {
                         pure: #pure,
                         examples: &[#(#examples),*],
                     };
+
+                type Takes = #takes;
+                type Gives = #gives;
 
                 fn def() -> &'static ::synapse_sdk::__private::ActionDef {
                     static DEF: ::synapse_sdk::__private::ActionDef =
@@ -113,6 +117,9 @@ pub(crate) fn stub(item: &Ident, generics: &Generics) -> TokenStream {
         {
             const FACTS: &'static ::synapse_sdk::__private::ActionFacts =
                 &::synapse_sdk::__private::ActionFacts::unknown(#name);
+
+            type Takes = ::synapse_sdk::__private::NoData;
+            type Gives = ::synapse_sdk::__private::NoData;
 
             fn def() -> &'static ::synapse_sdk::__private::ActionDef {
                 ::core::unreachable!()

@@ -101,6 +101,13 @@ pub trait ActionMeta: Sized + 'static {
     /// What is known of it.
     const FACTS: &'static ActionFacts;
 
+    /// The data type it expects, for [pipelines](crate::pipeline) that the
+    /// compiler checks; [`NoData`](crate::pipeline::NoData) when it declares none.
+    type Takes;
+
+    /// The data type it produces.
+    type Gives;
+
     /// Its entry in the run table.
     fn def() -> &'static ActionDef;
 

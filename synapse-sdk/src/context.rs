@@ -38,14 +38,15 @@ use crate::watch::Watch;
 pub struct Context {
     services: Arc<dyn Services>,
     info: OnceLock<RunInfo>,
-    progress: Mutex<ProgressBook>,
+    /// Shared with the contexts of a pipeline's steps; made when it is needed.
+    progress: OnceLock<Arc<Mutex<ProgressBook>>>,
     watch: Watch,
 }
 
 impl Context {
     /// A context over `services`. Hosts and tests make one; actions are given one.
     pub fn new(services: Arc<dyn Services>) -> Self {
-        Self { services, info: OnceLock::new(), progress: Mutex::default(), watch: Watch::default() }
+        Self { services, info: OnceLock::new(), progress: OnceLock::new(), watch: Watch::default() }
     }
 
     /// The variables of the run; the same in every mode.
@@ -125,7 +126,7 @@ impl Context {
     ) -> Result<()> {
         let step = step.into_step();
         let (current, total) = (current.count()?, total.count()?);
-        let mut book = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut book = self.book().lock().unwrap_or_else(PoisonError::into_inner);
         let progress = book.report(step.unwrap_or_default(), current, total, Instant::now())?;
         // Emitted under the lock, so that reports leave in the order they were made.
         self.services.emit(Event::now(step, EventBody::Progress(progress)));
@@ -135,7 +136,8 @@ impl Context {
 
     /// The run has succeeded, so all of it is done.
     pub(crate) fn finish_progress(&self) {
-        let mut book = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(book) = self.progress.get() else { return };
+        let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((step, progress)) = book.finish() {
             let step = Some(step).filter(|step| !step.is_empty());
             self.services.emit(Event::now(step, EventBody::Progress(progress)));
@@ -146,7 +148,7 @@ impl Context {
     /// any unit: `ctx.plan_steps(&[("dataset", 20.0), ("train", 80.0)])`.
     /// Without a plan each new step takes half of what is left.
     pub fn plan_steps(&self, shares: &[(&str, f64)]) {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).plan(shares);
+        self.book().lock().unwrap_or_else(PoisonError::into_inner).plan(shares);
     }
 
     /// Records measured values of a step: `json!({"loss": 0.5})` or any map or
@@ -289,6 +291,20 @@ impl Context {
     /// It cannot be read.
     pub fn load_state(&self, key: &str) -> Result<Option<Vec<u8>>> {
         self.services.load_state(key)
+    }
+
+    /// For contexts of parts of the run.
+    pub(crate) fn services(&self) -> &Arc<dyn Services> {
+        &self.services
+    }
+
+    /// The progress of the run, for contexts of parts of it.
+    pub(crate) fn progress_book(&self) -> Arc<Mutex<ProgressBook>> {
+        Arc::clone(self.book())
+    }
+
+    fn book(&self) -> &Arc<Mutex<ProgressBook>> {
+        self.progress.get_or_init(Arc::default)
     }
 
     fn info(&self) -> &RunInfo {

@@ -48,6 +48,25 @@ pub use synapse_macros::DataType;
 pub trait DataType: 'static {
     /// Its id, format, description and ancestors.
     const FACTS: &'static DataTypeFacts;
+
+    /// Not public: itself behind its ancestors, as the compiler compares them.
+    #[doc(hidden)]
+    type Path: Path;
+}
+
+/// Not public: a path, which can be gone on with.
+#[doc(hidden)]
+pub trait Path {
+    /// The path with `Last` behind it.
+    type With<Last>: Path;
+}
+
+impl Path for () {
+    type With<Last> = (Last, ());
+}
+
+impl<First, Rest: Path> Path for (First, Rest) {
+    type With<Last> = (First, Rest::With<Last>);
 }
 
 /// What is known of a data type.

@@ -58,6 +58,7 @@ mod guard;
 pub mod kinds;
 pub mod manifest;
 pub mod params;
+pub mod pipeline;
 mod progress;
 pub mod schema;
 pub mod services;
@@ -96,6 +97,7 @@ pub mod prelude {
     };
     pub use crate::events::Level;
     pub use crate::params::{CheckContext, Params};
+    pub use crate::pipeline::{Earlier as _, Pipeline};
     pub use crate::schema::Violation;
     pub use crate::services::Checkpoint;
     pub use crate::testing::LocalExecutor;
@@ -112,9 +114,11 @@ pub mod __private {
         Registration, SameAs, distinct_names,
     };
     pub use crate::async_body::block_on as run_async;
+    pub use crate::data_type::Path;
     pub use crate::params::{
         Dive, Each, Entries, List, Ordered, ParamField, Probe, Skip, Text, TextDefault, without_default,
     };
+    pub use crate::pipeline::NoData;
     pub use crate::schema::pattern::pattern;
     pub use crate::setup::{DefaultSetup, SetupReturn};
     pub use crate::steps::{WorkflowAction, WorkflowState};

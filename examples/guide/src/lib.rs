@@ -3,10 +3,12 @@
 
 pub mod overview;
 pub mod patterns;
+pub mod pipeline;
 pub mod train;
 
 pub use overview::{LoopAction, convert, greet, tell_everything};
 pub use patterns::{FineTune, LoadCheckpoint, LoadDataset, SaveModel, check_dataset};
+pub use pipeline::{prepare, survey};
 pub use train::{TrainAction, TrainParams};
 
 synapse_sdk::export_plugin!(
@@ -20,4 +22,6 @@ synapse_sdk::export_plugin!(
     patterns::LoadDataset,
     patterns::SaveModel,
     patterns::check_dataset,
+    pipeline::survey,
+    pipeline::prepare,
 );

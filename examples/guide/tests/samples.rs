@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use guide_samples::{
-    LoadCheckpoint, LoadDataset, LoopAction, SaveModel, check_dataset, convert, greet, tell_everything,
+    LoadCheckpoint, LoadDataset, LoopAction, SaveModel, check_dataset, convert, greet, prepare,
+    tell_everything,
 };
 use synapse_sdk::action::ActionMeta;
 use synapse_sdk::client::FileStore;
@@ -172,4 +173,10 @@ fn errors_keep_their_kind_or_say_what_was_done_when_they_came() {
         with(|| Err(ExecutionError::new("the connection was closed"))).expect_err("it is out of reach");
     assert_eq!(gone.to_string(), "Training failed: the connection was closed");
     assert_eq!(gone.details_json()["dataset"], 123);
+}
+
+#[test]
+fn a_pipeline_of_two_actions_is_one_action() {
+    let run = LocalExecutor::new().execute::<prepare>(json!({ "source_path": "cats" })).expect("prepares");
+    assert_eq!(run.value(), &json!({ "path": "cats.yolo", "enough": true }));
 }

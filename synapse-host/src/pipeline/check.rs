@@ -16,9 +16,9 @@ use super::file::listed;
 use super::graph::Graph;
 use super::model::{InputType, Node, Param, Pipeline};
 use super::offer::{Offer, Offers, name_of};
-use super::types::{self, Field, Types};
 use crate::config::problems::{Place, Problem, Problems, render};
 use crate::plugin_ref::Resolver;
+use synapse_sdk::schema::types::{self, Field, Types};
 
 /// A pipeline that can work.
 pub struct Plan {

@@ -16,7 +16,6 @@ mod report;
 mod rollback;
 mod runs;
 mod schema;
-mod types;
 
 use std::path::Path;
 

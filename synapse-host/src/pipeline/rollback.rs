@@ -14,8 +14,8 @@ use super::expression::{Head, Scope};
 use super::journal::Line;
 use super::model::Node;
 use super::report::NodeStatus;
-use super::types;
 use crate::run::{RunRequest, execute};
+use synapse_sdk::schema::types;
 
 /// Nodes that were undone, and those that could not be with why.
 type Outcome = (BTreeSet<usize>, Vec<(String, PluginError)>);

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprLit, ExprUnary, Lit, LitFloat, Type, UnOp};
+use syn::{Expr, ExprLit, ExprPath, ExprUnary, Ident, Lit, LitFloat, Type, UnOp, Visibility};
 
 use super::field::Plan;
 use super::literals::Literal;
@@ -19,6 +19,47 @@ pub(super) fn function(plan: &Plan) -> Option<TokenStream> {
         false => made,
     };
     Some(quote!(#[doc(hidden)] fn #name() -> #ty { #made }))
+}
+
+/// The constructor that takes the fields without a default, and leaves all
+/// others to theirs. None where the fields have no names.
+pub(super) fn constructor(vis: &Visibility, plans: &[&Plan]) -> Option<TokenStream> {
+    let named: Option<Vec<(&Ident, &Plan)>> =
+        plans.iter().map(|plan| Some((plan.ident.as_ref()?, *plan))).collect();
+    let named = named.filter(|named| !named.is_empty())?;
+    let required = named.iter().filter(|(_, plan)| !plan.may_be_missing());
+    let arguments = required.map(|(ident, plan)| {
+        let ty = &plan.ty;
+        quote!(#ident: #ty)
+    });
+    let fields = named.iter().map(|(ident, plan)| match plan.may_be_missing() {
+        true => {
+            let value = default_of(plan);
+            quote!(#ident: #value)
+        }
+        false => quote!(#ident),
+    });
+    Some(quote! {
+        #[doc = "These params with what has to be given; all else has its default."]
+        #[must_use]
+        #[allow(dead_code, private_interfaces, clippy::too_many_arguments)]
+        #vis fn required(#(#arguments),*) -> Self {
+            Self { #(#fields),* }
+        }
+    })
+}
+
+/// What a field is when it is left out.
+fn default_of(plan: &Plan) -> TokenStream {
+    let own = plan.args.default.as_ref().is_some_and(|default| default.value.is_some());
+    if own {
+        let name = plan.function("default");
+        return quote!(Self::#name());
+    }
+    match plan.facts.default_path.as_ref().and_then(|path| path.parse::<ExprPath>().ok()) {
+        Some(path) => quote!(#path()),
+        None => quote!(::core::default::Default::default()),
+    }
 }
 
 /// Literals become whatever the type wants: any text type, any collection, a

@@ -3,12 +3,13 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
-use syn::{Fields, Generics, Ident, Item, ItemEnum, ItemStruct};
+use syn::{Fields, Generics, Ident, Item, ItemEnum, ItemStruct, Visibility};
 
 use super::attributes::TypeArgs;
 use super::checks::{self, VariantPlan};
 use super::field::Plan;
 use super::serde_names::{Style, Tagging, TypeFacts, VariantFacts};
+use super::shape::reference_in;
 use super::{defaults, derives, fallback, limits, questions, siblings};
 use crate::names::snake_case;
 use crate::sink::Sink;
@@ -63,7 +64,11 @@ fn expand_struct(kind: Kind, args: &TypeArgs, mut item: ItemStruct, sink: &mut S
     let flattened = plans.iter().any(|plan| plan.facts.flattened);
     let named = matches!(item.fields, Fields::Named(_));
     let strict = named && !flattened && strict(kind, args, &facts);
-    let parts = Parts { kind, args, ident: &item.ident.clone(), generics: &item.generics.clone(), looks };
+    let owns = plans.iter().all(|plan| reference_in(&plan.ty).is_none());
+    let constructed = kind == Kind::Params && named && owns && !facts.has_default;
+    let constructed = constructed.then(|| item.vis.clone());
+    let (ident, generics) = (&item.ident.clone(), &item.generics.clone());
+    let parts = Parts { kind, args, ident, generics, looks, constructed };
     if sink.is_empty() {
         let asking = asking(&item.attrs);
         for (index, field) in item.fields.iter_mut().enumerate() {
@@ -121,7 +126,8 @@ fn expand_enum(kind: Kind, args: &TypeArgs, mut item: ItemEnum, sink: &mut Sink)
     let flattened = plans.iter().any(|plan| plan.facts.flattened);
     let strict = !plain && !flattened && strict(kind, args, &facts);
     let style = (!facts.renamed).then_some("snake_case");
-    let parts = Parts { kind, args, ident: &item.ident.clone(), generics: &item.generics.clone(), looks };
+    let (ident, generics) = (&item.ident.clone(), &item.generics.clone());
+    let parts = Parts { kind, args, ident, generics, looks, constructed: None };
     if sink.is_empty() {
         let asking = asking(&item.attrs);
         for (index, variant) in item.variants.iter_mut().enumerate() {
@@ -182,6 +188,8 @@ struct Parts<'a> {
     ident: &'a Ident,
     generics: &'a Generics,
     looks: TokenStream,
+    /// Whether there is a constructor, and who may use it.
+    constructed: Option<Visibility>,
 }
 
 impl Parts<'_> {
@@ -226,7 +234,10 @@ impl Parts<'_> {
                 impl #impl_generics #ident #type_generics #wheres { #functions }
             }
         });
+        let constructor = self.constructed.as_ref().and_then(|vis| defaults::constructor(vis, plans));
+        let constructor = constructor
+            .map(|constructor| quote!(impl #impl_generics #ident #type_generics #wheres { #constructor }));
         let impls = checks::impls(self.kind, ident, &generics, &self.looks);
-        quote!(#functions #impls)
+        quote!(#functions #constructor #impls)
     }
 }

@@ -184,6 +184,8 @@ pub(super) struct FieldFacts {
     pub(super) rename: Option<String>,
     pub(super) aliases: Vec<LitStr>,
     pub(super) has_default: bool,
+    /// The function that serde takes the default from.
+    pub(super) default_path: Option<LitStr>,
     pub(super) flattened: bool,
     pub(super) skipped: bool,
     /// Whether serde or schemars were told how to go about it.
@@ -199,7 +201,10 @@ impl FieldFacts {
             match key {
                 "rename" => facts.rename = read_name(meta)?.map(|name| name.value()),
                 "alias" => facts.aliases.extend(read_name(meta)?),
-                "default" => facts.has_default = true,
+                "default" => {
+                    facts.has_default = true;
+                    facts.default_path = read_name(meta)?;
+                }
                 "flatten" => facts.flattened = true,
                 "skip" | "skip_deserializing" => facts.skipped = true,
                 _ => {}

@@ -40,6 +40,8 @@ impl ::synapse_sdk::__private::ActionMeta for train {
             },
         ],
     };
+    type Takes = YoloDataset;
+    type Gives = data_type::ModelWeights;
     fn def() -> &'static ::synapse_sdk::__private::ActionDef {
         static DEF: ::synapse_sdk::__private::ActionDef = ::synapse_sdk::__private::ActionDef::of::<
             train,

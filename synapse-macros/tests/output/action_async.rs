@@ -27,6 +27,8 @@ impl ::synapse_sdk::__private::ActionMeta for wait {
         pure: false,
         examples: &[],
     };
+    type Takes = ::synapse_sdk::__private::NoData;
+    type Gives = ::synapse_sdk::__private::NoData;
     fn def() -> &'static ::synapse_sdk::__private::ActionDef {
         static DEF: ::synapse_sdk::__private::ActionDef = ::synapse_sdk::__private::ActionDef::of::<
             wait,

@@ -23,6 +23,8 @@ impl ::synapse_sdk::__private::ActionMeta for greet {
         pure: false,
         examples: &[],
     };
+    type Takes = ::synapse_sdk::__private::NoData;
+    type Gives = ::synapse_sdk::__private::NoData;
     fn def() -> &'static ::synapse_sdk::__private::ActionDef {
         static DEF: ::synapse_sdk::__private::ActionDef = ::synapse_sdk::__private::ActionDef::of::<
             greet,

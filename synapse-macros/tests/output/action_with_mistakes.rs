@@ -7,6 +7,8 @@ impl ::synapse_sdk::__private::ActionMeta for greet {
     const FACTS: &'static ::synapse_sdk::__private::ActionFacts = &::synapse_sdk::__private::ActionFacts::unknown(
         "greet",
     );
+    type Takes = ::synapse_sdk::__private::NoData;
+    type Gives = ::synapse_sdk::__private::NoData;
     fn def() -> &'static ::synapse_sdk::__private::ActionDef {
         ::core::unreachable!()
     }

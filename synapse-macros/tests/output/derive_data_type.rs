@@ -7,4 +7,7 @@ impl ::synapse_sdk::data_type::DataType for Panoramas {
             <YoloDataset as ::synapse_sdk::data_type::DataType>::FACTS,
         ),
     };
+    type Path = <<YoloDataset as ::synapse_sdk::data_type::DataType>::Path as ::synapse_sdk::__private::Path>::With<
+        Self,
+    >;
 }

@@ -26,5 +26,16 @@ impl GreetParams {
         1
     }
 }
+impl GreetParams {
+    ///These params with what has to be given; all else has its default.
+    #[must_use]
+    #[allow(dead_code, private_interfaces, clippy::too_many_arguments)]
+    pub fn required(name: String) -> Self {
+        Self {
+            name,
+            times: Self::__default_times(),
+        }
+    }
+}
 #[diagnostic::do_not_recommend]
 impl ::synapse_sdk::Params for GreetParams {}

@@ -38,6 +38,7 @@ mod pass;
 pub mod pattern;
 mod place;
 mod read;
+pub mod types;
 mod variants;
 
 use serde::{Deserialize, Serialize};

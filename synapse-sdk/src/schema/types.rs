@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// The JSON types a value may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Types(u8);
+pub struct Types(u8);
 
 const NAMES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
 const ALL: u8 = 0x7f;
@@ -14,18 +14,24 @@ const INTEGER: u8 = 1 << 2;
 const NUMBER: u8 = 1 << 3;
 
 impl Types {
-    pub(crate) const ANY: Self = Self(ALL);
-    pub(crate) const ARRAY: Self = Self(1 << 5);
-    pub(crate) const INTEGER: Self = Self(INTEGER);
-    pub(crate) const TEXT: Self = Self(1 << 4);
+    /// Every type.
+    pub const ANY: Self = Self(ALL);
+    /// Lists.
+    pub const ARRAY: Self = Self(1 << 5);
+    /// Whole numbers.
+    pub const INTEGER: Self = Self(INTEGER);
+    /// Texts.
+    pub const TEXT: Self = Self(1 << 4);
 
-    pub(crate) fn named(name: &str) -> Self {
+    /// The type of that name in JSON Schema; any where there is none.
+    pub fn named(name: &str) -> Self {
         let bit = NAMES.iter().position(|known| *known == name).map_or(ALL, |index| 1 << index);
         // Every integer is a number.
         Self(if bit == NUMBER { NUMBER | INTEGER } else { bit })
     }
 
-    pub(crate) fn of_value(value: &Value) -> Self {
+    /// The type of a value.
+    pub fn of_value(value: &Value) -> Self {
         Self::named(match value {
             Value::Null => "null",
             Value::Bool(_) => "boolean",
@@ -38,16 +44,17 @@ impl Types {
     }
 
     /// Whether a value of these types may be one of `expected`.
-    pub(crate) fn may_be(self, expected: Self) -> bool {
+    pub fn may_be(self, expected: Self) -> bool {
         self.0 & expected.0 != 0
     }
 
-    pub(crate) fn can_be_list(self) -> bool {
+    /// Whether a list may be of these types.
+    pub fn can_be_list(self) -> bool {
         self.may_be(Self::ARRAY)
     }
 
     /// The types that `schema`, within `root`, admits.
-    pub(crate) fn of_schema(root: &Value, schema: &Value) -> Self {
+    pub fn of_schema(root: &Value, schema: &Value) -> Self {
         Self(types(root, schema, 0))
     }
 }
@@ -100,7 +107,7 @@ fn target<'a>(root: &'a Value, rules: &Map<String, Value>) -> Option<&'a Value> 
 
 /// A field of what a schema describes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Field<'a> {
+pub enum Field<'a> {
     /// Described.
     Known(&'a Value),
     /// The schema leaves it open.
@@ -110,7 +117,7 @@ pub(crate) enum Field<'a> {
 }
 
 /// What `schema` says of the field `name`.
-pub(crate) fn field<'a>(root: &'a Value, schema: &'a Value, name: &str) -> Field<'a> {
+pub fn field<'a>(root: &'a Value, schema: &'a Value, name: &str) -> Field<'a> {
     let mut parts = Vec::new();
     collect(root, schema, &mut parts, 0);
     let described = |rules: &&'a Map<String, Value>| rules.contains_key("properties");
@@ -153,7 +160,7 @@ fn collect<'a>(root: &'a Value, schema: &'a Value, parts: &mut Vec<&'a Map<Strin
 }
 
 /// The names of the fields that a schema describes.
-pub(crate) fn field_names<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a str> {
+pub fn field_names<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a str> {
     let mut parts = Vec::new();
     collect(root, schema, &mut parts, 0);
     let properties = parts.iter().filter_map(|rules| rules.get("properties")?.as_object());
@@ -161,7 +168,7 @@ pub(crate) fn field_names<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a str
 }
 
 /// The names of the fields that have to be there.
-pub(crate) fn required<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a str> {
+pub fn required<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a str> {
     let rules = schema.as_object();
     let own = |rules: &'a Map<String, Value>| {
         rules.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
@@ -171,7 +178,7 @@ pub(crate) fn required<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a str> {
 }
 
 /// The schema of the elements of a list.
-pub(crate) fn items<'a>(root: &'a Value, schema: &'a Value) -> Option<&'a Value> {
+pub fn items<'a>(root: &'a Value, schema: &'a Value) -> Option<&'a Value> {
     let mut parts = Vec::new();
     collect(root, schema, &mut parts, 0);
     parts.iter().find_map(|rules| rules.get("items"))
