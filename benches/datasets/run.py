@@ -1,25 +1,29 @@
-"""Conversions of synapse-datasets beside those of peers: wall time, CPU time, peak memory.
+"""Conversions of synapse-datasets beside those of peers and beside the limits.
 
-    python -m venv venv && venv/bin/pip install labelformat globox synapse-sdk==2026.2.17
-    cargo build --release -p synapse-datasets --examples
-    venv/bin/python benches/datasets/run.py FOLDER 5000 50000
+    python3.12 benches/datasets/run.py [IMAGES ...] [--no-peers] [--folder /dev/shm/synapse-datasets]
 
-FOLDER should be in memory. Each conversion is a process of its own, three times;
-the median counts. CPU time is user and system of the process and its threads.
+Without numbers: 5,000 and 50,000 images. Peers come from PyPI into target/datasets-venv, which is made when it is not
+there; they are measured up to 50,000 images, three times up to 5,000 and once beyond, and what of them takes minutes
+only up to 5,000. The folder should be in memory. Each conversion is a process of its own; the median counts. CPU time is
+user and system of the process and its threads, memory its peak. Prints the tables of BENCHMARKS.md.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ROOT / "target/release/examples"
-BIN = Path(sysconfig.get_path("scripts"))
-REPEATS = int(os.environ.get("REPEATS", "3"))
+TARGET = ROOT / "target"
+EXAMPLES = TARGET / "release/examples"
+LIMITS = TARGET / "dataset-limits/release/dataset-limits"
+VENV = TARGET / "datasets-venv"
+PEERS = ["labelformat==0.1.17", "globox==2.9.0", "pycocotools", "synapse-sdk==2026.2.17"]
+THREADS = str(os.cpu_count() or 1)
+SLOW = 10_000
 
 LABELFORMAT = """
 import sys; from pathlib import Path
@@ -50,7 +54,6 @@ make = {
 converter = make(); converter.convert(); converter.save_to_folder(out)
 """
 
-
 # The Python SDK refuses crowds and reads no file that has one.
 PLAIN = """
 import json, sys; from pathlib import Path
@@ -73,73 +76,127 @@ def measure(command):
     return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def median(command, out):
+def median(command, out, repeats):
     runs = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         shutil.rmtree(out, ignore_errors=True)
         runs.append(measure(command))
-    shutil.rmtree(out, ignore_errors=True)
     return [sorted(run[i] for run in runs)[len(runs) // 2] for i in range(3)]
+
+
+def limit(*words):
+    """Wall and CPU seconds of the least that could be done, the best of three."""
+    runs = []
+    for _ in range(3):
+        shutil.rmtree(words[2], ignore_errors=True) if words[0] == "create" else None
+        said = subprocess.run([LIMITS, *map(str, words)], check=True, capture_output=True, text=True).stdout
+        runs.append([float(word) for word in said.split()])
+    return min(runs)
 
 
 def ours(source, target, out, *words):
     return [EXAMPLES / "convert", source, target, out, *words]
 
 
+def build():
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": ROOT}
+    subprocess.run(["cargo", "build", "--quiet", "--release", "-p", "synapse-datasets", "--examples"], **quiet)
+    manifest = ROOT / "benches/datasets/limits/Cargo.toml"
+    subprocess.run(["cargo", "build", "--quiet", "--release", "--manifest-path", manifest,
+                    "--target-dir", TARGET / "dataset-limits"], **quiet)
+
+
+def install():
+    python = VENV / "bin/python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS], check=True)
+    return python
+
+
 def prepare(folder, images):
     """The inputs of all conversions, made by our own tools."""
     coco = folder / f"coco{images}"
     subprocess.run([EXAMPLES / "generate", str(images), coco, "pictures=yes"], check=True, stdout=subprocess.DEVNULL)
-    made = {"coco": coco, "images": folder / f"yolo{images}", "dm": folder / f"dm{images}"}
+    made = {"coco": coco, "yolo": folder / f"yolo{images}", "dm": folder / f"dm{images}", "plain": folder / f"plain{images}"}
     quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run(ours(coco, "yolo", made["images"], "task=detect", "images=symlink"), **quiet)
-    (made["images"] / "dataset.yaml").write_text((made["images"] / "data.yaml").read_text())
+    subprocess.run(ours(coco, "yolo", made["yolo"], "task=detect", "images=symlink"), **quiet)
+    (made["yolo"] / "dataset.yaml").write_text((made["yolo"] / "data.yaml").read_text())
     subprocess.run(ours(coco, "dm_v2", made["dm"], "images=symlink"), **quiet)
-    made["plain"] = folder / f"plain{images}"
     # In a process of its own: one that is started by a large one counts as large.
     subprocess.run([sys.executable, "-c", PLAIN, coco, made["plain"]], check=True)
     return made
 
 
-def jobs(made, out):
-    python = sys.executable
-    lf = lambda kind, source: [python, "-c", LABELFORMAT, kind, source, out]
-    sdk = lambda kind, source: [python, "-c", SDK, kind, source, out]
-    globox = lambda fmt, source, to, *words: [
-        BIN / "globox", "convert", "-f", fmt, *words, "-F", to, source, out]
-    yield "COCO → YOLO boxes", "synapse", ours(made["coco"], "yolo", out, "task=detect")
-    yield "COCO → YOLO boxes", "labelformat", lf("coco-yolo", made["coco"])
-    yield "COCO → YOLO polygons", "synapse", ours(made["coco"], "yolo", out, "task=segment")
-    yield "COCO → VOC", "synapse", ours(made["coco"], "voc", out)
-    yield "COCO → VOC", "labelformat", lf("coco-voc", made["coco"])
-    yield "COCO → VOC", "globox", globox("coco", made["coco"] / "annotations.json", "pascalvoc")
-    yield "COCO → DM v2", "synapse", ours(made["coco"], "dm_v2", out)
-    yield "COCO → DM v2, no crowds", "synapse", ours(made["plain"], "dm_v2", out)
-    yield "COCO → DM v2, no crowds", "Python SDK (no polygons)", sdk("coco-dm", made["plain"])
-    yield "YOLO → COCO", "synapse", ours(made["images"], "coco", out)
-    yield "YOLO → COCO", "labelformat", lf("yolo-coco", made["images"])
-    yield "YOLO → DM v2", "synapse", ours(made["images"], "dm_v2", out, "images=copy")
-    yield "YOLO → DM v2", "Python SDK", sdk("yolo-dm", made["images"])
-    yield "DM v2 → COCO", "synapse", ours(made["dm"], "coco", out)
-    yield "DM v2 → YOLO", "synapse", ours(made["dm"], "yolo", out, "images=copy")
-    yield "DM v2 → YOLO", "Python SDK", sdk("dm-yolo", made["dm"])
+def conversions(made, out, images, python):
+    """What is converted: its name, ours, the limits of reading, and the peers."""
+    lf = lambda kind, source: ("labelformat, boxes alone", [python, "-c", LABELFORMAT, kind, source, out])
+    sdk = lambda kind, source, note="": (f"Python SDK{note}", [python, "-c", SDK, kind, source, out])
+    globox = lambda fmt, source, to, *words: ("globox, boxes alone", [
+        VENV / "bin/globox", "convert", "-f", fmt, *words, "-F", to, source, out])
+    coco = made["coco"] / "annotations.json"
+    points, boxes, documents, labels = ("coco", coco), ("coco-boxes", coco), ("documents", made["dm"]), ("read", made["yolo"], THREADS)
+    few = images <= SLOW
+    yield "COCO → YOLO, boxes", ours(made["coco"], "yolo", out, "task=detect"), boxes, [
+        lf("coco-yolo", made["coco"]), globox("coco", coco, "yolov5") if few else None]
+    yield "COCO → YOLO, polygons", ours(made["coco"], "yolo", out, "task=segment"), points, []
+    yield "COCO → VOC", ours(made["coco"], "voc", out), boxes, [
+        lf("coco-voc", made["coco"]), globox("coco", coco, "pascalvoc")]
+    yield "COCO → DM v2, polygons", ours(made["coco"], "dm_v2", out), points, []
+    yield "COCO → DM v2, polygons, no crowds", ours(made["plain"], "dm_v2", out), ("coco", made["plain"] / "annotations.json"), [
+        sdk("coco-dm", made["plain"], ", no polygons")]
+    yield "YOLO → COCO", ours(made["yolo"], "coco", out), labels, [lf("yolo-coco", made["yolo"])]
+    yield "YOLO → DM v2, images copied", ours(made["yolo"], "dm_v2", out, "images=copy"), labels, [sdk("yolo-dm", made["yolo"])]
+    yield "DM v2 → COCO", ours(made["dm"], "coco", out), documents, []
+    yield "DM v2 → YOLO, polygons", ours(made["dm"], "yolo", out), documents, []
+    yield "DM v2 → YOLO, images copied", ours(made["dm"], "yolo", out, "images=copy"), documents, [
+        sdk("dm-yolo", made["dm"], ", three times")] if few else []
+    yield "info of COCO", [EXAMPLES / "convert", made["coco"], "info", out], boxes, []
+    yield "validate COCO", [EXAMPLES / "convert", made["coco"], "validate", out], points, []
+
+
+def times(own, other):
+    return f"{other / own:.1f} ×" if own else "–"
+
+
+def table(folder, images, python):
+    made, out = prepare(folder, images), folder / "out"
+    size = (made["coco"] / "annotations.json").stat().st_size / 1e6
+    print(f"\n### {images:,} images, COCO of {size:.1f} MB\n")
+    print("| conversion | with | wall s | CPU s | peak MB | CPU, times ours | limit: reading, writing: wall s | ours, times the slower |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    read = {}
+    for what, command, reading, peers in conversions(made, out, images, python):
+        wall, cpu, peak = median(command, out, 3)
+        if reading not in read:
+            read[reading] = limit(*reading)[0]
+        written = limit("create", out, folder / "again", THREADS)[0] if out.is_dir() else 0.0
+        shutil.rmtree(folder / "again", ignore_errors=True)
+        slower, which = max((read[reading], "reading"), (written, "writing"))
+        print(f"| {what} | synapse | {wall:.2f} | {cpu:.2f} | {peak:.0f} | | {read[reading]:.2f}, {written:.2f} "
+              f"| {wall / slower:.1f} × {which} |", flush=True)
+        for who, command in filter(None, peers if python else []):
+            try:
+                peer = median(command, out, 3 if images <= SLOW else 1)
+                print(f"| {what} | {who} | {peer[0]:.2f} | {peer[1]:.2f} | {peer[2]:.0f} | {times(cpu, peer[1])} | | |", flush=True)
+            except RuntimeError as error:
+                print(f"| {what} | {who} | failed: {str(error).strip().splitlines()[-1:]} | | | | | |", flush=True)
+        shutil.rmtree(out, ignore_errors=True)
 
 
 def main():
-    folder = Path(sys.argv[1])
-    for images in map(int, sys.argv[2:]):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        made, out = prepare(folder, images), folder / "out"
-        size = (made["coco"] / "annotations.json").stat().st_size / 1e6
-        print(f"\n{images} images, COCO of {size:.1f} MB\n\n| conversion | with | wall s | CPU s | peak MB |\n|---|---|---|---|---|")
-        for what, who, command in jobs(made, out):
-            try:
-                wall, cpu, peak = median(command, out)
-                print(f"| {what} | {who} | {wall:.2f} | {cpu:.2f} | {peak:.0f} |", flush=True)
-            except RuntimeError as error:
-                print(f"| {what} | {who} | failed: {str(error).strip().splitlines()[-1:]} | | |", flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("images", nargs="*", type=int)
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--folder", type=Path, default=Path("/dev/shm/synapse-datasets"))
+    asked = parser.parse_args()
+    build()
+    python = None if asked.no_peers else install()
+    for images in asked.images or [5_000, 50_000]:
+        shutil.rmtree(asked.folder, ignore_errors=True)
+        asked.folder.mkdir(parents=True)
+        table(asked.folder, images, python if images <= 50_000 else None)
+    shutil.rmtree(asked.folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

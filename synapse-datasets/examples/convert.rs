@@ -1,12 +1,13 @@
 //! Converts a dataset and says what it cost, for measurements.
 //!
 //! ```text
+//! convert IN info|validate OUT
 //! convert IN FORMAT OUT [jobs=N] [task=detect|segment|keypoints] [images=link|copy|symlink|without]
 //!         [on_error=fail|skip|report] [from=FORMAT]
 //! ```
 
 use std::time::Instant;
-use synapse_datasets::{ConvertOptions, Dataset, Format, Images, OnError, ReadOptions, Task};
+use synapse_datasets::{ConvertOptions, Dataset, Format, Images, OnError, ReadOptions, SurveyOptions, Task};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +37,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let dataset = Dataset::open_as(input, from?, &read)?;
     let opened = start.elapsed();
+    if let "info" | "validate" = format.as_str() {
+        let looks_closer = format == "validate";
+        let options = SurveyOptions { shapes: looks_closer, files: looks_closer, ..SurveyOptions::default() };
+        println!("{}", serde_json::to_string_pretty(&dataset.survey(&options)?)?);
+        return Ok(());
+    }
     let report = dataset.convert(format.parse::<Format>()?, out, &options)?;
     println!("{}", serde_json::to_string_pretty(&report)?);
     eprintln!(

@@ -175,7 +175,7 @@ impl ImageFolder {
             if class == next {
                 self.header.classes.push(Class::named(&*name));
             }
-            for file in walk::files(&path, &is_picture)? {
+            for file in walk::files_of_dataset(&path, &is_picture, &mut self.notes)? {
                 let path = format!("{name}/{file}").into();
                 self.records.push(Record { path, folder: number, class, split });
             }

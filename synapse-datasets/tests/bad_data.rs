@@ -476,6 +476,183 @@ fn a_yaml_file_that_is_none_is_told_with_its_line() {
     assert!(error.place().unwrap().line.is_some(), "{error}");
 }
 
+/// `../../x` is refused wherever a dataset names its images.
+#[test]
+fn paths_that_leave_are_refused_in_every_format() {
+    let voc = Work::new();
+    voc.write("in/Annotations/a.xml", "<annotation><filename>../../x.bmp</filename></annotation>");
+    voc.picture("x.bmp", 9, 9);
+    let listed = Work::new();
+    listed.write("in/data.yaml", "train: train.txt\nnames: [a]\n");
+    listed.write("in/train.txt", "../../x.bmp\n./images/p.bmp\n");
+    listed.picture("in/images/p.bmp", 9, 9);
+    for work in [voc, listed] {
+        let report = convert(&work, OnError::Report, "deep/out").unwrap();
+        assert_eq!(report.wrong(ProblemKind::UnsafePath), 1, "{report:?}");
+        assert!(convert(&work, OnError::Fail, "fail").is_err());
+        assert!(work.files("deep/out").iter().all(|file| !file.contains("x.bmp")));
+    }
+    // DM carries the path as a note, which is not followed.
+    let dm = Work::new();
+    dm.write(
+        "in/json/a.json",
+        r#"{"images": [{"bounding_box": []}], "image": {"file_name": "../../x.bmp"}}"#,
+    );
+    dm.picture("in/original_files/a.bmp", 9, 9);
+    convert(&dm, OnError::Report, "out").unwrap();
+    assert_eq!(dm.files("out"), ["a.bmp", "annotations.json"]);
+}
+
+#[test]
+fn marks_and_line_ends_of_windows_are_passed_in_every_format() {
+    let work = Work::new();
+    coco_with(&work, GOOD);
+    for format in common::annotated() {
+        let name = format.name();
+        work.convert("in", format, name);
+        for file in work.files(name).iter().filter(|file| !file.ends_with(".bmp")) {
+            let text = work.read(&format!("{name}/{file}")).replace('\n', "\r\n");
+            work.write(&format!("{name}/{file}"), ["\u{feff}", &text].concat());
+        }
+        let dataset = open(&work.path(name), OnError::Fail).unwrap();
+        let seen = all_seen(&dataset);
+        assert_eq!(seen[0].1[0].class.as_deref(), Some("c"), "{format}");
+        let bbox = seen[0].1[0].bbox.clone().unwrap();
+        assert!(
+            bbox.iter().zip([1.0, 2.0, 3.0, 4.0]).all(|(a, b)| (a - b).abs() < 1e-3),
+            "{format}: {bbox:?}"
+        );
+    }
+}
+
+#[test]
+fn text_of_another_encoding_is_told_in_every_format() {
+    let work = Work::new();
+    coco_with(&work, GOOD);
+    for (format, file) in [
+        (Format::DmV1, "json/a.json"),
+        (Format::DmV2, "json/a.json"),
+        (Format::Voc, "Annotations/a.xml"),
+        (Format::Yolo, "data.yaml"),
+        (Format::Yolo, "labels/a.txt"),
+    ] {
+        let name = format!("{format}{}", file.len());
+        work.convert("in", format, &name);
+        let path = format!("{name}/{file}");
+        let mut bytes = std::fs::read(work.path(&path)).unwrap();
+        // The name of the class, or what stands for its number.
+        let at = match format {
+            Format::Yolo if file.ends_with("txt") => 0,
+            _ => bytes.windows(2).rposition(|pair| pair == b"c\"" || pair == b"c<").unwrap(),
+        };
+        bytes[at] = 0xff;
+        work.write(&path, bytes);
+        let told = |on_error| -> Result<Report, synapse_datasets::Error> {
+            let options = ReadOptions { on_error, ..ReadOptions::default() };
+            let out = work.path(&format!("{name}-{on_error:?}"));
+            Dataset::open_as(work.path(&name), format, &options)?.convert(
+                Format::Coco,
+                out,
+                &ConvertOptions::default(),
+            )
+        };
+        let error = told(OnError::Fail).map(drop).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Data(_)), "{path}: {error}");
+        assert!(error.place().unwrap().file.ends_with(file), "{path}: {error}");
+        // Without its data.yaml nothing of YOLO can be read.
+        if file != "data.yaml" {
+            let report = told(OnError::Report).unwrap();
+            assert_eq!(
+                report.problems.iter().map(|tally| tally.left_out).sum::<u64>(),
+                1,
+                "{path}: {report:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_polygon_of_a_million_vertices_is_converted() {
+    let work = Work::new();
+    let ring: String = (0..1_000_000).map(|at| format!("{},{},", at % 100, at / 10_000)).collect();
+    coco_with(
+        &work,
+        &format!(
+            r#"{GOOD}, {{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[{}]]}}"#,
+            ring.trim_end_matches(',')
+        ),
+    );
+    let report = convert(&work, OnError::Fail, "out").unwrap();
+    assert_eq!(report.annotations, 2);
+    let seen = all_seen(&Dataset::open(work.path("out")).unwrap());
+    assert_eq!(seen[0].1[1].rings[0].len(), 1_000_000);
+}
+
+#[test]
+fn images_with_one_id_are_told_and_kept_apart() {
+    let work = Work::new();
+    let image = |name: &str| json!({"id": 1, "file_name": name, "width": 9, "height": 9});
+    let document = json!({
+        "images": [image("a.bmp"), image("b.bmp")],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2]}],
+        "categories": [{"id": 1, "name": "c"}]
+    });
+    work.write("in/annotations.json", document.to_string());
+    work.picture("in/a.bmp", 9, 9);
+    work.picture("in/b.bmp", 9, 9);
+    let report = convert(&work, OnError::Report, "out").unwrap();
+    assert_eq!((report.images, report.wrong(ProblemKind::DuplicateId)), (2, 1));
+    let written: Value = serde_json::from_str(&work.read("out/annotations.json")).unwrap();
+    assert_ne!(written["images"][0]["id"], written["images"][1]["id"]);
+    assert_eq!(convert(&work, OnError::Skip, "skip").unwrap().images, 1);
+    let error = convert(&work, OnError::Fail, "fail").map(drop).unwrap_err();
+    assert_eq!(error.place().unwrap().pointer.as_deref(), Some("/images/1"));
+}
+
+#[test]
+fn dm_nested_deeper_than_any_format_is_refused() {
+    let work = Work::new();
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let good = r#"{"id": "g", "classification": "c", "attrs": [], "data": [1, 2, 3, 4]}"#;
+    work.write("in/json/a.json", format!(r#"{{"images": [{{"bounding_box": [{good}]}}], "x": {deep}}}"#));
+    work.write("in/json/b.json", format!(r#"{{"images": [{{"bounding_box": [{good}]}}]}}"#));
+    for name in ["a", "b"] {
+        work.picture(&format!("in/original_files/{name}.bmp"), 9, 9);
+    }
+    let report = convert(&work, OnError::Report, "out").unwrap();
+    assert_eq!((report.images, report.wrong(ProblemKind::Damaged)), (1, 1));
+}
+
+#[cfg(unix)]
+#[test]
+fn image_folders_are_looked_at_file_by_file() {
+    use std::os::unix::ffi::OsStrExt;
+    let work = Work::new();
+    work.picture("in/cat/1.bmp", 9, 9);
+    work.write("in/cat/cut.png", b"\x89PNG\r\n\x1a\n\0\0");
+    work.write("in/dog/empty.jpg", "");
+    work.picture("in/ñ 猫/x y.bmp", 9, 9);
+    std::os::unix::fs::symlink(work.path("in/cat"), work.path("in/cat/again")).unwrap();
+    std::os::unix::fs::symlink(work.path("in"), work.path("in/dog/up")).unwrap();
+    let nameless = work.path("in/dog").join(std::ffi::OsStr::from_bytes(b"\xff.bmp"));
+    std::fs::write(nameless, "x").unwrap();
+    let deep = format!("in/dog/{}", "d/".repeat(40));
+    work.picture(&format!("{deep}far.bmp"), 9, 9);
+    let dataset = open(&work.path("in"), OnError::Report).unwrap();
+    assert_eq!(dataset.format(), Format::ImageFolder);
+    let options = synapse_datasets::SurveyOptions { files: true, ..Default::default() };
+    let survey = dataset.survey(&options).unwrap();
+    let count = |kind| survey.problems.iter().find(|tally| tally.kind == kind).map_or(0, |tally| tally.count);
+    assert_eq!((count(ProblemKind::UnsafePath), count(ProblemKind::NoSize)), (1, 3), "{:?}", survey.problems);
+    assert!(count(ProblemKind::Refused) >= 1, "{:?}", survey.problems);
+    let names: Vec<&str> = dataset.header().classes.iter().map(|class| &*class.name).collect();
+    assert_eq!(names, ["cat", "dog", "ñ 猫"]);
+    let error = open(&work.path("in"), OnError::Fail).map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data(ProblemKind::UnsafePath));
+    let report = dataset.convert(Format::ImageFolder, work.path("out"), &ConvertOptions::default()).unwrap();
+    assert_eq!(report.images as usize, dataset.len());
+}
+
 /// Changes bytes of files of every format. Whatever comes of it is an error or
 /// a report, and never a panic or a file beside the output.
 #[test]

@@ -47,7 +47,7 @@ pub(super) fn read(root: &Path, header: &mut Header, notes: &mut Notes) -> Resul
     };
     let mut extra = String::new();
     let mut members = Members::new(&mut extra);
-    let outcome = Cursor::new(&bytes).object(|key, value| {
+    let outcome = Cursor::new(super::read::without_mark(&bytes)).object(|key, value| {
         match key {
             b"categories" => value.list(|class| {
                 header.classes.push(class_fields(class)?);

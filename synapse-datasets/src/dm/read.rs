@@ -100,8 +100,11 @@ impl Dm {
     }
 
     fn add_folder(&mut self, json: PathBuf, images: PathBuf, split: Option<u16>) -> Result<(), Error> {
-        let documents = walk::files(&json, &is_json)?;
-        let pictures = if images.is_dir() { walk::files(&images, &is_picture)? } else { Vec::new() };
+        let documents = walk::files_of_dataset(&json, &is_json, &mut self.notes)?;
+        let pictures = match images.is_dir() {
+            true => walk::files_of_dataset(&images, &is_picture, &mut self.notes)?,
+            false => Vec::new(),
+        };
         let by_stem: HashMap<&str, &String> =
             pictures.iter().rev().map(|path| (split_ending(path).0, path)).collect();
         let folder = self.folders.len() as u16;

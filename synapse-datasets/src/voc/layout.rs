@@ -3,6 +3,7 @@
 use crate::coco::canonical;
 use crate::error::Error;
 use crate::paths::{self, is_picture, split_ending};
+use crate::report::Notes;
 use crate::walk::{self, first_folder};
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -20,29 +21,29 @@ pub(super) struct Group {
 }
 
 /// The groups of files at `root`.
-pub(super) fn find(root: &Path) -> Result<Vec<Group>, Error> {
+pub(super) fn find(root: &Path, notes: &mut Notes) -> Result<Vec<Group>, Error> {
     if !root.is_dir() {
         return Ok(Vec::new());
     }
-    if let Some(group) = group(root, None)? {
+    if let Some(group) = group(root, None, notes)? {
         return Ok(vec![group]);
     }
     let mut groups = Vec::new();
     for name in ["train", "val", "valid", "validation", "test"] {
         let folder = root.join(name);
         if folder.is_dir() {
-            groups.extend(group(&folder, Some(canonical(name)))?);
+            groups.extend(group(&folder, Some(canonical(name)), notes)?);
         }
     }
     Ok(groups)
 }
 
-fn group(folder: &Path, split: Option<String>) -> Result<Option<Group>, Error> {
+fn group(folder: &Path, split: Option<String>, notes: &mut Notes) -> Result<Option<Group>, Error> {
     let annotations =
         first_folder(folder, &["Annotations", "annotations"]).unwrap_or_else(|| folder.to_owned());
     let is_folder_of_its_own = annotations != folder;
     let names = if is_folder_of_its_own {
-        walk::files(&annotations, &is_xml)?
+        walk::files_of_dataset(&annotations, &is_xml, notes)?
     } else {
         let entries = fs::read_dir(folder).map_err(|error| Error::io("list", folder, error))?;
         let mut names: Vec<String> = entries

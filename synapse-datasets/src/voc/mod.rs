@@ -31,9 +31,10 @@ mod xml;
 pub(crate) use read::Voc;
 pub(crate) use write::Writer;
 
+use crate::report::Notes;
 use std::path::Path;
 
 /// Whether there is a VOC dataset at `root`.
 pub(crate) fn is_voc(root: &Path) -> bool {
-    layout::find(root).is_ok_and(|files| !files.is_empty())
+    layout::find(root, &mut Notes::default()).is_ok_and(|files| !files.is_empty())
 }

@@ -53,7 +53,8 @@ struct Glance {
 
 impl Voc {
     pub(crate) fn open(root: &Path, options: &ReadOptions) -> Result<Self, Error> {
-        let groups = layout::find(root)?;
+        let mut notes = options.notes();
+        let groups = layout::find(root, &mut notes)?;
         if groups.is_empty() {
             let message = format!("there is no Pascal VOC dataset in {}", root.display());
             return Err(Error::new(ErrorKind::UnknownFormat, message)
@@ -61,7 +62,7 @@ impl Voc {
         }
         let mut voc = Self {
             header: Header { contains: Contains { boxes: true, ..Contains::default() }, ..Header::default() },
-            notes: options.notes(),
+            notes,
             first_pixel: f64::from(options.voc_first_pixel),
             folders: Vec::new(),
             records: Vec::new(),
@@ -69,7 +70,8 @@ impl Voc {
         };
         // Written with the annotations, so that the order of classes is kept.
         let listed = fs::read_to_string(root.join("classes.txt")).unwrap_or_default();
-        for name in options.classes.iter().map(String::as_str).chain(listed.lines().map(str::trim)) {
+        let listed = listed.trim_start_matches('\u{feff}').lines().map(str::trim);
+        for name in options.classes.iter().map(String::as_str).chain(listed) {
             if !name.is_empty() {
                 voc.add_class(name);
             }

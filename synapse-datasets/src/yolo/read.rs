@@ -97,9 +97,11 @@ impl Yolo {
     }
 
     fn add_folder(&mut self, images: PathBuf, labels: PathBuf, split: Option<u16>) -> Result<(), Error> {
-        let pictures = walk::files(&images, &is_picture)?;
-        let texts =
-            if labels.is_dir() { walk::files(&labels, &|name| name.ends_with(".txt"))? } else { Vec::new() };
+        let pictures = walk::files_of_dataset(&images, &is_picture, &mut self.notes)?;
+        let texts = match labels.is_dir() {
+            true => walk::files_of_dataset(&labels, &|name| name.ends_with(".txt"), &mut self.notes)?,
+            false => Vec::new(),
+        };
         let mut stems: HashMap<&str, bool> =
             pictures.iter().map(|path| (split_ending(path).0, true)).collect();
         for text in &texts {

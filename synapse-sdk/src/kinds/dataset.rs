@@ -266,6 +266,21 @@ fn fetch(file: &RemoteFile, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Writes the dataset in the folder `source` in another format, as
+/// [`DatasetAction::convert`] does, for actions that are of no kind.
+///
+/// # Errors
+/// As [`DatasetAction::convert`].
+pub fn convert_dataset(
+    source: &Path,
+    from: Option<&str>,
+    to: &str,
+    output: Option<&Path>,
+    ctx: &Context,
+) -> Result<DatasetResult> {
+    convert(source, from, to, output, ctx)
+}
+
 pub(super) fn convert(
     source: &Path,
     from: Option<&str>,

@@ -20,7 +20,7 @@ mod train_steps;
 mod train_tests;
 mod upload;
 
-pub use dataset::{DatasetAction, DatasetOperation, DatasetParams, DatasetResult};
+pub use dataset::{DatasetAction, DatasetOperation, DatasetParams, DatasetResult, convert_dataset};
 pub use export::{
     EXPORT_STEPS, ExportAction, ExportFailure, ExportItem, ExportParams, ExportResult, ExportTarget, ItemFile,
 };

@@ -1,6 +1,7 @@
 //! `synapse dataset`: what a user does with annotated images.
 
 mod commands;
+mod conversions;
 mod shapes;
 
 use std::fs;
