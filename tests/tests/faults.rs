@@ -142,3 +142,20 @@ fn events_before_a_crash_are_shown_and_recorded() {
     assert_eq!(events[0]["data"]["current"], 2);
     assert_eq!(synapse.last_run()["events"], Value::from(events));
 }
+
+#[test]
+fn what_an_action_saved_before_it_failed_is_kept_and_told() {
+    for words in ["row -P n=1 -P failures=1", "row -P n=1 -P crashes=1 --isolated"] {
+        let synapse = Synapse::new();
+        let ended = synapse.act("misbehave", words).run().code(1);
+        let id = synapse.last_run()["run"]["id"].as_str().expect("an id").to_owned();
+        let kept = synapse.home().join("runs").join(id).join("state");
+        assert!(kept.join("failed").is_file());
+        ended.says(&format!("what the action saved is kept in {}; runs with one --job-id", kept.display()));
+    }
+    let synapse = Synapse::new();
+    let run = |words: &str| synapse.act("misbehave", "row -P n=1 --job-id j").words(words).run();
+    run("-P failures=1").code(1).says("/state/");
+    assert!(run("").code(0).does_not_say("saved").stdout.contains("true"));
+    synapse.act("misbehave", "panics").run().code(1).does_not_say("saved");
+}

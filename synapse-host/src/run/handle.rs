@@ -249,6 +249,8 @@ pub struct Run {
     batch: Vec<Event<'static>>,
     recorder: Option<Recorder>,
     id: Option<String>,
+    /// Where what the action saves is kept for later.
+    state_dir: Option<PathBuf>,
     notes: Vec<String>,
 }
 
@@ -287,7 +289,7 @@ impl Run {
         let stream = Arc::new(Stream::listened());
         let state_dir = state_dir(request, recorder.as_ref());
         let record = recorder.as_ref().map(|recorder| recorder.folder().to_owned());
-        let run = Prepared::new(plugin, request, state_dir, record, Arc::clone(&stream))?;
+        let run = Prepared::new(plugin, request, state_dir.clone(), record, Arc::clone(&stream))?;
         let cancel = Cancel::of(run.reins());
         let (sender, done) = channel();
         let started = Instant::now();
@@ -315,6 +317,7 @@ impl Run {
             batch: Vec::new(),
             id: recorder.as_ref().map(|recorder| recorder.id().to_owned()),
             recorder,
+            state_dir,
             notes,
         })
     }
@@ -429,6 +432,9 @@ impl Run {
             let waits = self.waits();
             self.notes.push(format!("the action waited {waits} times for its events to be taken"));
         }
+        if result.is_err() {
+            self.notes.extend(self.state_dir.take().and_then(kept_state));
+        }
         let (id, started) = (self.id.take(), self.started_at);
         let result = result.map(|result| Outcome { result, metrics, started, elapsed, id });
         Ended { result, notes: std::mem::take(&mut self.notes) }
@@ -475,6 +481,16 @@ impl Run {
         let error = TimedOut::new(format!("the run took longer than {timeout}"));
         if lost { error.hint(NOT_STOPPED) } else { error }
     }
+}
+
+/// What is said of a run that did not succeed and had saved something.
+fn kept_state(folder: PathBuf) -> Option<String> {
+    let folder = folder.join("state");
+    let some = folder.read_dir().ok()?.next().is_some();
+    some.then(|| {
+        let folder = folder.display();
+        format!("what the action saved is kept in {folder}; runs with one --job-id go on from there")
+    })
 }
 
 /// The stack of a main thread on Linux.
