@@ -43,6 +43,12 @@ pub fn aborting_library(package: &str) -> PathBuf {
     named(files.filter_map(Value::as_str), &format!("lib{package}.so"))
 }
 
+/// A program of `examples/` of these tests.
+pub fn example(name: &str) -> PathBuf {
+    let built = build(&["-p", "synapse-tests", "--example", name]);
+    named(built.iter().filter_map(|artifact| artifact["executable"].as_str()), name)
+}
+
 /// The folder that cargo builds into.
 pub(crate) fn target() -> &'static Path {
     synapse().ancestors().nth(2).expect("programs lie in a folder for their profile")

@@ -16,7 +16,7 @@ mod patched;
 mod shape;
 mod terminal;
 
-pub use build::{aborting_library, library, synapse, workspace};
+pub use build::{aborting_library, example, library, synapse, workspace};
 pub use bundled::Bundled;
 pub use command::{Ended, Invocation, Running, Synapse, goes_away, is_alive};
 pub use created::Nursery;

@@ -401,6 +401,26 @@ fn many_calls_are_outstanding_and_answered_by_their_numbers() {
 }
 
 #[test]
+fn what_is_more_than_a_worker_takes_is_refused_and_nothing_else() {
+    let mut worker = Worker::loaded();
+    for id in 1..=4097 {
+        worker.invoke(id, "waits", "{}");
+    }
+    let refused = worker.answer();
+    assert_eq!((refused.kind, refused.id, &refused.json()["kind"]), (ERROR, 4097, &json!("plugin_run")));
+    for id in 1..=4096 {
+        worker.send(CANCEL, id, &[]);
+    }
+    let mut cancelled = 0;
+    while cancelled < 4096 {
+        assert_eq!(worker.answer().json()["kind"], "cancelled");
+        cancelled += 1;
+    }
+    worker.invoke(5000, "echo", "{}");
+    assert_eq!(worker.answer().id, 5000);
+}
+
+#[test]
 fn a_call_is_cancelled_while_it_runs_and_before() {
     let mut worker = Worker::loaded();
     // More than run at once, so that some still wait.
