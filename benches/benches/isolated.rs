@@ -172,7 +172,7 @@ fn events_that_are_taken(bencher: Bencher, mode: &str) {
 /// millisecond.
 #[divan::bench(sample_count = 100, sample_size = 1, args = MODES)]
 fn cancelled(bencher: Bencher, mode: &str) {
-    let request = in_mode(mode, "wait", "null");
+    let request = in_mode(mode, "wait", "{}");
     let under_way = || {
         let mut run = run_plugin(request.clone()).expect("it starts");
         assert!(run.events().is_some(), "it has begun");
