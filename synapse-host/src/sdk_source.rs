@@ -3,14 +3,14 @@
 //! path.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind as IoKind};
+use std::io::{self, ErrorKind as IoKind, Write};
 use std::path::{Path, PathBuf};
-use std::process;
 
 use miniz_oxide::inflate::decompress_to_vec_zlib;
 use synapse_sdk::errors::Result;
 use synapse_sdk::{ErrorKind, PluginError};
 
+use crate::files::put_whole;
 use crate::home::Home;
 
 /// The version of the SDK within this host.
@@ -109,16 +109,7 @@ impl Packed<'_> {
     }
 
     fn write(&self, root: &Path) -> io::Result<()> {
-        let path = root.join(self.name);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let temporary = path.with_extension(format!("{}.tmp", process::id()));
-        let written = fs::write(&temporary, self.content).and_then(|()| fs::rename(&temporary, &path));
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written
+        put_whole(&root.join(self.name), |file| file.write_all(self.content))
     }
 }
 

@@ -1,6 +1,7 @@
 //! `synapse plugin update-config`.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -15,6 +16,7 @@ use super::output::look::{BAD, BOLD, DIM, GOOD, Look};
 use super::target::{TargetArgs, with_resolver};
 use crate::config::edit::{self, Change};
 use crate::config::{self, PluginConfig};
+use crate::files::put_whole;
 use crate::inspect::invalid_config;
 use crate::sync;
 use crate::worker_program::ask_for_manifest;
@@ -106,15 +108,11 @@ impl Update {
                 .hint("the folder and the file have to be writable")
         };
         let file = fs::canonicalize(&self.file).map_err(failed)?;
-        let beside = file.with_extension(format!("yaml.{}", std::process::id()));
-        let written = fs::write(&beside, &self.after)
-            .and_then(|()| fs::set_permissions(&beside, fs::metadata(&file)?.permissions()))
-            .and_then(|()| fs::rename(&beside, &file));
-        written.map_err(|error| {
-            // It may not have been made.
-            let _ = fs::remove_file(&beside);
-            failed(error)
-        })
+        let written = put_whole(&file, |whole| {
+            whole.write_all(self.after.as_bytes())?;
+            whole.set_permissions(fs::metadata(&file)?.permissions())
+        });
+        written.map_err(failed)
     }
 
     fn line(&self, change: &Change) -> usize {

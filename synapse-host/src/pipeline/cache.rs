@@ -5,7 +5,7 @@
 //! have to hold what they held.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +16,7 @@ use synapse_sdk::errors::{Result, ResultExt};
 
 use super::check::Plan;
 use super::model::Node;
+use crate::files::put_whole;
 use crate::home::Home;
 use crate::record::sha256_of;
 
@@ -108,13 +109,8 @@ impl Cache {
             files,
         };
         let Some(bytes) = serde_json::to_vec(&entry).ok().filter(|_| all_known) else { return };
-        let (file, part) = (self.file(key), self.file(&format!("~{key}.{}", std::process::id())));
-        let written = fs::create_dir_all(self.folder())
-            .and_then(|()| fs::write(&part, bytes))
-            .and_then(|()| fs::rename(&part, &file));
-        if written.is_err() {
-            let _ = fs::remove_file(&part);
-        }
+        // Without it the next run computes it again.
+        let _ = put_whole(&self.file(key), |file| file.write_all(&bytes));
     }
 
     /// All entries, the newest first.
@@ -141,7 +137,7 @@ impl Cache {
 }
 
 fn listed(path: &Path) -> Option<Listed> {
-    let key = path.file_stem()?.to_str().filter(|key| !key.starts_with('~'))?.to_owned();
+    let key = path.file_stem()?.to_str().filter(|key| !key.starts_with('.'))?.to_owned();
     let facts = fs::metadata(path).ok()?;
     let entry = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
     let age = SystemTime::now().duration_since(facts.modified().ok()?).unwrap_or_default();

@@ -17,6 +17,7 @@ use synapse_sdk::{ErrorKind, PluginError};
 
 use super::Verdict;
 use super::signature;
+use crate::files::put_whole;
 use crate::home::Home;
 
 /// A key that is trusted.
@@ -227,7 +228,9 @@ impl Keyring {
 
     fn write_public(&self, name: &str, key: &PublicKey) -> Result<()> {
         let path = self.public(name);
-        fs::write(&path, key.to_box()?.to_string()).with_context(|| path.display().to_string())
+        let text = key.to_box()?.to_string();
+        // Others may be reading the keys at this moment.
+        put_whole(&path, |file| file.write_all(text.as_bytes())).with_context(|| path.display().to_string())
     }
 
     fn check_free(&self, name: &str) -> Result<()> {
