@@ -2,7 +2,8 @@
 //! have to be kept: `cargo run --example seeds LIBRARY CONFIG…`, in this folder.
 //!
 //! Of the library of a plugin only the sections that are read are taken, so
-//! that a seed is small.
+//! that a seed is small. Beside each good file lie some with a few bytes changed,
+//! one for each check that a file can fail.
 
 use std::error::Error;
 use std::fs;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use object::{Object, ObjectSection};
 use synapse_host::bundle::{HERE, Parts};
 use synapse_host::check::PluginFile;
+use synapse_host::stamp::{Stamp, stamp};
 
 const KEPT: [&str; 6] =
     [".dynstr", ".dynamic", ".gnu.version_r", ".synapse", ".synapse.manifest", ".shstrtab"];
@@ -52,14 +54,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bytes = fs::read(&library)?;
     let elf = object::File::parse(&*bytes)?;
     let identity = elf.section_by_name(".synapse").ok_or("the library is no plugin")?;
-    seed("identity", "identity", identity.data()?)?;
     let small = small(&bytes)?;
     let read = PluginFile::of_bytes(&small);
     assert!(read.reasons.is_empty() && read.identity.is_some(), "the seed is no plugin: {read:?}");
-    seed("plugin_file", "plugin", &small)?;
-    seed("bundle", "bundle", &bundle(&small)?)?;
-    seed("stamp", "plugin", &small)?;
-    seed("manifest", "manifest", MANIFEST.as_bytes())?;
+    let manifest = serde_json::from_str(MANIFEST)?;
+    let stamped = stamp(&small, &manifest).map_err(|error| error.to_string())?.bytes;
+    let read = PluginFile::of_bytes(&stamped).stamp.ok_or("the seed has no stamp")?;
+    Stamp::parse(&read)?;
+    seeds("identity", identity.data()?, &IDENTITY)?;
+    seeds("plugin_file", &small, &[&IDENTITY[..], &ELF].concat())?;
+    seed("plugin_file", "stamped", &stamped)?;
+    seeds("stamp", &stamped, &STAMP)?;
+    seed("stamp", "unstamped", &small)?;
+    seeds("stamp-section", &read, &STAMP)?;
+    seeds("bundle", &bundle(&stamped)?, &BUNDLE)?;
+    seeds("manifest", MANIFEST.as_bytes(), &DESCRIBED)?;
     for (target, text) in [
         ("dataset_coco", COCO),
         ("dataset_yolo", "0 0.5 0.5 0.2 0.2\n1 0.1 0.1 0.2 0.1 0.2 0.2\n0 0.5 0.5 0.1 0.1 0.9\n"),
@@ -79,7 +88,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     seed("seal", "damaged", b"\x20\x01\x09\0\x01some text that is encrypted on its way")?;
     seed("signature", "changes", &[10, 0, b'A', 200, 0, b'=', 90, 1, 0])?;
     for (index, config) in arguments.enumerate() {
-        seed("config", &format!("config-{index}"), &fs::read(config)?)?;
+        let text = fs::read(config)?;
+        seed("config", &format!("config-{index}"), &text)?;
+        if index == 0 {
+            seeds("config", &text, &CONFIG)?;
+        }
     }
     Ok(())
 }
@@ -99,12 +112,86 @@ fn bundle(library: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
         library: "libnet.so",
         bytes: library,
         image_sha256: "",
-        native: Vec::new(),
+        native: vec![("libnex.so".to_owned(), b"native".to_vec())],
         manifest: &manifest,
     };
     let mut bytes = Vec::new();
     synapse_host::bundle::write(&parts, &mut bytes).map_err(|error| error.to_string())?;
     Ok(bytes)
+}
+
+/// What is changed in a good file: a name, the bytes that are looked for, and what is
+/// written so many bytes behind their beginning.
+type Change = (&'static str, &'static [u8], usize, &'static [u8]);
+
+const IDENTITY: [Change; 8] = [
+    ("magic", b"SYNAPSE\0\x01\0", 0, b"SINAPSE"),
+    ("layout", b"SYNAPSE\0\x01\0", 8, &[7, 0]),
+    ("newer", b"SYNAPSE\0\x01\0", 10, &[2, 0]),
+    ("older", b"SYNAPSE\0\x01\0", 10, &[0, 0]),
+    ("flags", b"SYNAPSE\0\x01\0", 16, &[0; 8]),
+    ("oversize", b"SYNAPSE\0\x01\0", 24, &[0xff; 4]),
+    ("short", b"SYNAPSE\0\x01\0", 24, &[0, 0, 16, 0]),
+    ("json", b"SYNAPSE\0\x01\0", 32, b"[oops"),
+];
+const ELF: [Change; 6] = [
+    ("class", b"\x7fELF", 4, &[1]),
+    ("object", b"\x7fELF", 16, &[1, 0]),
+    ("machine", b"\x7fELF", 18, &[183, 0]),
+    ("far", b"\x7fELF", 40, &[0xff; 8]),
+    ("many", b"\x7fELF", 60, &[0xff; 2]),
+    ("names", b"\x7fELF", 62, &[0xff; 2]),
+];
+const STAMP: [Change; 5] = [
+    ("magic", b"SYNSTAMP", 0, b"SINSTAMP"),
+    ("format", b"SYNSTAMP", 8, &[9]),
+    ("length", b"SYNSTAMP", 12, &[0xff; 4]),
+    ("before", b"SYNSTAMP", 16, &[0xff; 8]),
+    ("json", b"SYNSTAMP", 40, b"[oops"),
+];
+/// In the table of the archive: after what it begins with come flags at 8, method
+/// at 10, sizes at 20, the file's mode at 40, its place at 42, its name at 46.
+const BUNDLE: [Change; 9] = [
+    ("encrypted", b"PK\x01\x02", 8, &[1]),
+    ("compressed", b"PK\x01\x02", 10, &[8]),
+    ("bomb", b"PK\x01\x02", 24, &[0xff; 4]),
+    ("symlink", b"PK\x01\x02", 40, &[0xff, 0xa1]),
+    ("overlap", b"PK\x01\x02", 42, &[8]),
+    ("slip", b"PK\x01\x02", 46, b"../../"),
+    ("twice", b"libnex.so", 0, b"libnet.so"),
+    ("count", b"PK\x05\x06", 10, &[0xff; 2]),
+    ("format", b"\"format\":1", 9, b"9"),
+];
+const DESCRIBED: [Change; 3] = [
+    ("bounds", b"\"minimum\":1", 10, b"9"),
+    ("reference", b"#/$defs/Adam", 8, b"Adan"),
+    ("json", b"{\"sdk\"", 0, b"[oops"),
+];
+const CONFIG: [Change; 4] = [
+    ("key", b"category", 0, b"castegor"),
+    ("tab", b"\n  ", 1, b"\t\t"),
+    ("anchor", b"name: ", 6, b"*x"),
+    ("flow", b"actions:", 0, b"{[&a *a,"),
+];
+
+/// A good file, and one for each change, made wherever the bytes stand.
+fn seeds(target: &str, bytes: &[u8], changes: &[Change]) -> Result<(), Box<dyn Error>> {
+    let (target, kind) = target.split_once('-').unwrap_or((target, "good"));
+    seed(target, kind, bytes)?;
+    for (name, marker, offset, with) in changes {
+        let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(marker)).collect();
+        if places.is_empty() {
+            return Err(format!("{target}: nothing to change for {name}").into());
+        }
+        let mut changed = bytes.to_vec();
+        for at in places {
+            let start = (at + offset).min(changed.len());
+            let end = (start + with.len()).min(changed.len());
+            changed[start..end].copy_from_slice(&with[..end - start]);
+        }
+        seed(target, &format!("{kind}-{name}"), &changed)?;
+    }
+    Ok(())
 }
 
 fn seed(target: &str, name: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
