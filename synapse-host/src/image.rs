@@ -20,10 +20,10 @@ use synapse_sdk::manifest::Manifest;
 use synapse_sdk::{Env, PluginError};
 
 use crate::check::{self, Machine};
+use crate::digest::sha256_of;
 use crate::files::put_whole;
 use crate::home::Home;
 use crate::inspect::{Inspected, inspect};
-use crate::record::sha256_of;
 use crate::worker_program::ask_for_manifest;
 
 /// A plugin's file, checked; its code is loaded when it is first needed here.
@@ -114,11 +114,14 @@ impl Image {
             return Ok(plugin);
         }
         self.check_machine()?;
+        let unproven = self.unproven_stamp()?;
         let plugin = match &self.replacement {
             None => load(&self.path, &self.path)?,
             Some(file) => load_again(&self.path, file)?,
         };
-        self.check_stamp(&plugin)?;
+        if let Some((stamped, note)) = unproven {
+            self.prove(&stamped, &plugin, note.as_deref())?;
+        }
         Ok(self.plugin.get_or_init(|| plugin))
     }
 
@@ -127,27 +130,37 @@ impl Image {
     fn check_machine(&self) -> Result<()> {
         let inspected = &self.inspected;
         let machine = Machine::here();
-        let reasons = check::on_this_machine(&self.path, Some(&inspected.facts), &inspected.needs, &machine);
+        let mut reasons =
+            check::on_this_machine(&self.path, Some(&inspected.facts), &inspected.needs, &machine);
+        reasons.extend(check::two_actions(&inspected.facts.actions));
         check::error(&self.path, &reasons).map_or(Ok(()), Err)
     }
 
     /// What is stamped into a file has to be what its code says. That is found
-    /// out once for each digest, and remembered.
-    fn check_stamp(&self, plugin: &PluginImage) -> Result<()> {
+    /// out once for each digest, and remembered in a note: until then, here is what
+    /// is stamped, which by itself has to be sound before any of the code runs.
+    fn unproven_stamp(&self) -> Result<Option<(Manifest, Option<PathBuf>)>> {
         if !self.inspected.is_stamped() {
-            return Ok(());
+            return Ok(None);
         }
         let note = note_of(&self.path);
         if note.as_ref().is_some_and(|note| note.exists()) {
-            return Ok(());
+            return Ok(None);
         }
-        let Some(stamp) = self.inspected.stamp(&self.path)? else { return Ok(()) };
-        if let Some(reason) = check::differs(&stamp.manifest, &plugin.describe()?) {
+        let Some(stamp) = self.inspected.stamp(&self.path)? else { return Ok(None) };
+        match check::error(&self.path, &check::described(&stamp.manifest)) {
+            Some(error) => Err(error),
+            None => Ok(Some((stamp.manifest, note))),
+        }
+    }
+
+    fn prove(&self, stamped: &Manifest, plugin: &PluginImage, note: Option<&Path>) -> Result<()> {
+        if let Some(reason) = check::differs(stamped, &plugin.describe()?) {
             return Err(reason.error(&self.path));
         }
         // Without it the next process asks again.
         if let Some(note) = note {
-            let _ = put_whole(&note, |_| Ok(()));
+            let _ = put_whole(note, |_| Ok(()));
         }
         Ok(())
     }

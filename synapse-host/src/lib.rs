@@ -14,12 +14,14 @@ pub mod config;
 mod credentials;
 mod descriptors;
 pub mod differences;
+mod digest;
 mod files;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod home;
 pub mod image;
 pub mod inspect;
+pub mod kind;
 pub mod map;
 pub mod package;
 pub mod pipeline;

@@ -10,10 +10,10 @@ use synapse_sdk::errors::{Result, ResultExt};
 use synapse_sdk::manifest::Manifest;
 
 use crate::bundle::{self, Parts};
+use crate::digest::sha256_of_reader;
 use crate::files::put_whole;
 use crate::inspect::Inspected;
 use crate::plugin::offered;
-use crate::record::sha256_of_reader;
 use crate::stamp::stamp;
 use crate::trust;
 

@@ -17,8 +17,9 @@ use crate::cache::Unpacked;
 use crate::check::Reason;
 use crate::config;
 use crate::home::Home;
+use crate::kind::Kind;
 use crate::plugin::{Plugin, read_config};
-use crate::registry::{self, Kind};
+use crate::registry;
 use crate::sdk_dependency;
 use crate::trust;
 

@@ -10,49 +10,20 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use synapse_sdk::PluginError;
 use synapse_sdk::errors::{NotFoundError, Result, ResultExt};
 use synapse_sdk::suggest::nearest;
 
 use crate::bundle::{Bundle, EXTENSION};
+use crate::cache;
 use crate::check::{PluginFile, Reason};
 use crate::config;
 use crate::files::put_whole;
 use crate::home::Home;
 use crate::inspect::inspected;
+use crate::kind::Kind;
 use crate::plugin::{offered, read_config};
 use crate::trust;
-
-/// What a plugin lies in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A folder with a config.yaml, to be built.
-    Folder,
-    /// A library.
-    Library,
-    /// A bundle.
-    Bundle,
-}
-
-impl Kind {
-    /// For programs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Folder => "folder",
-            Self::Library => "library",
-            Self::Bundle => "bundle",
-        }
-    }
-
-    /// What lies at `path`, when it can be a plugin.
-    pub fn of(path: &Path) -> Option<Self> {
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("so") => Some(Self::Library),
-            Some(EXTENSION) => Some(Self::Bundle),
-            _ if path.is_dir() && config::find(path).is_some() => Some(Self::Folder),
-            _ => None,
-        }
-    }
-}
 
 /// A plugin that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,17 +117,17 @@ pub(crate) fn summary(path: &Path, kind: Kind) -> std::result::Result<Summary, S
 
 fn of_folder(path: &Path) -> std::result::Result<Summary, String> {
     let file = config::find(path).ok_or("it has no config.yaml")?;
-    let config = read_config(&file).map_err(|error| first_line(error.message()))?;
+    let config = read_config(&file).map_err(|error| why(path, &error))?;
     let actions = config.actions.iter().map(|action| action.name.clone()).collect();
     Ok(Summary { code: config.code, name: config.name, version: config.version, actions })
 }
 
 fn of_library(path: &Path) -> std::result::Result<Summary, String> {
-    let file = PluginFile::read(path).map_err(|error| first_line(error.message()))?;
+    let file = PluginFile::read(path).map_err(|error| why(path, &error))?;
     if let Some(reason) = file.reasons.first() {
         return Err(reason.to_string());
     }
-    let inspected = inspected(file, path).map_err(|error| first_line(error.message()))?;
+    let inspected = inspected(file, path).map_err(|error| why(path, &error))?;
     let actions = offered(&inspected.config, &inspected.facts.actions);
     let config = inspected.config;
     let actions = actions.into_iter().map(|action| action.name).collect();
@@ -164,14 +135,17 @@ fn of_library(path: &Path) -> std::result::Result<Summary, String> {
 }
 
 fn of_bundle(path: &Path) -> std::result::Result<Summary, String> {
-    let bundle = Bundle::examine(path).map_err(|error| first_line(error.message()))?;
+    let bundle = Bundle::examine(path).map_err(|error| why(path, &error))?;
     let bundle = bundle.map_err(|reason: Reason| reason.to_string())?;
     let said = bundle.manifest().clone();
     Ok(Summary { code: said.code, name: said.name, version: said.version, actions: said.actions })
 }
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+/// The first line of an error, without the path, which is told beside it.
+fn why(path: &Path, error: &PluginError) -> String {
+    let text = error.message().lines().next().unwrap_or_default();
+    let of_path = format!("{}: ", path.display());
+    text.strip_prefix(&of_path).unwrap_or(text).to_owned()
 }
 
 /// The installed plugin of that code.
@@ -207,6 +181,7 @@ pub fn install(home: &Home, source: &Path, kind: Kind) -> Result<Installed> {
     let ending = if kind == Kind::Bundle { EXTENSION } else { "so" };
     let path = home.plugins().join(format!("{}-{}.{ending}", facts.code, facts.version));
     let before = of_code(home, &facts.code)?;
+    before.iter().for_each(|old| cache::forget(home, old));
     let copy = |from: &Path, to: &Path| {
         let copied = put_whole(to, |file| {
             io::copy(&mut fs::File::open(from)?, file)?;
@@ -227,7 +202,8 @@ pub fn install(home: &Home, source: &Path, kind: Kind) -> Result<Installed> {
     Ok(Installed { facts, path, replaced })
 }
 
-/// Removes the installed plugin of that code, and tells where it lay.
+/// Removes the installed plugin of that code, with what was unpacked of it, and
+/// tells where it lay.
 ///
 /// # Errors
 /// [`NotFound`](synapse_sdk::ErrorKind::NotFound) when there is none; it cannot be
@@ -238,12 +214,13 @@ pub fn uninstall(home: &Home, code: &str) -> Result<Vec<PathBuf>> {
         return Err(not_installed(home, code));
     }
     for path in &installed {
+        cache::forget(home, path);
         remove(path)?;
     }
     Ok(installed)
 }
 
-fn not_installed(home: &Home, code: &str) -> synapse_sdk::PluginError {
+fn not_installed(home: &Home, code: &str) -> PluginError {
     let found = find(&within(&home.plugins()).unwrap_or_default());
     let codes: Vec<String> = found.into_iter().filter_map(|plugin| Some(plugin.facts.ok()?.code)).collect();
     let hint = match nearest(code, codes.iter().map(String::as_str)) {

@@ -23,7 +23,7 @@ use synapse_sdk::errors::Result;
 use synapse_sdk::manifest::Manifest;
 use synapse_sdk::{ErrorKind, PluginError};
 
-use crate::record::sha256_of_reader;
+use crate::digest::sha256_of_reader;
 
 /// The section that a stamp lies in.
 pub const SECTION: &str = ".synapse.manifest";
@@ -82,14 +82,20 @@ impl Stamp {
     ///
     /// # Errors
     /// Those of reading.
-    pub fn holds(&self, mut file: impl Read) -> io::Result<bool> {
+    pub fn holds(&self, file: impl Read) -> io::Result<bool> {
+        Ok(self.image_of(file)? == self.image_sha256)
+    }
+
+    /// SHA-256, in hex, of the file without its stamp; nothing for one that is too
+    /// short to have been stamped.
+    pub(crate) fn image_of(&self, mut file: impl Read) -> io::Result<String> {
         let mut header = [0; FILE_HEADER];
         if self.before.bytes < FILE_HEADER as u64 || file.read_exact(&mut header).is_err() {
-            return Ok(false);
+            return Ok(String::new());
         }
         self.before.restore(&mut header);
         let rest = file.take(self.before.bytes - FILE_HEADER as u64);
-        Ok(sha256_of_reader(header.chain(rest))? == self.image_sha256)
+        sha256_of_reader(header.chain(rest))
     }
 }
 

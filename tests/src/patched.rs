@@ -2,6 +2,7 @@
 //! make.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -18,7 +19,12 @@ const JSON: usize = 32;
 impl Patched {
     /// The library of a plugin of this workspace.
     pub fn library(package: &str) -> Self {
-        Self(fs::read(library(package)).expect("a library"))
+        Self::file(&library(package))
+    }
+
+    /// A file that a test has made.
+    pub fn file(path: &Path) -> Self {
+        Self(fs::read(path).expect("a file"))
     }
 
     /// The bytes as they are now.
@@ -40,6 +46,12 @@ impl Patched {
     pub fn after(&mut self, marker: &[u8], offset: usize, bytes: &[u8]) {
         let at = self.place(marker);
         self.at(at + offset, bytes);
+    }
+
+    /// Replaces bytes at `offset` from the last place where `marker` is.
+    pub fn last(&mut self, marker: &[u8], offset: usize, bytes: &[u8]) {
+        let at = (0..self.0.len()).rev().find(|at| self.0[*at..].starts_with(marker));
+        self.at(at.expect("the marker is in the plugin") + offset, bytes);
     }
 
     /// Replaces a text by one as long, wherever it stands; it has to be there.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
-use synapse_tests::{Patched, Synapse, library};
+use synapse_tests::{Bundled, Patched, Synapse, library};
 use tempfile::TempDir;
 
 /// Where things lie in a plugin's identity.
@@ -253,12 +253,22 @@ fn a_plugin_for_another_processor_is_refused() {
 }
 
 #[test]
-fn two_actions_of_one_name_are_told() {
-    let suspect = Suspect::patched(|plugin| {
+fn a_plugin_with_two_actions_of_one_name_is_refused() {
+    Suspect::patched(|plugin| {
         plugin.facts(|facts| facts["actions"][1]["name"] = facts["actions"][0]["name"].clone());
-    });
-    let check = Synapse::new().call("plugin check --why-not").arg(&suspect.file).run().code(5);
-    check.says("two of its actions are named `").says("hint: give one of them another `name = ");
+    })
+    .is_refused("two of its actions are named `", "give one of them another `name = ");
+}
+
+#[test]
+fn a_stamp_that_cannot_be_read_is_refused() {
+    let bundled = Bundled::of("misbehave");
+    let mut plugin = Patched::file(bundled.library());
+    plugin.after(b"SYNSTAMP", 8, &[9]);
+    Suspect::new("stamped.so", plugin.bytes()).is_refused(
+        "its stamped manifest cannot be read: it has format 9; this synapse reads 1",
+        "make the manifest anew with `synapse plugin build --release`",
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Keys, signatures, and loads that require them.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 use synapse_tests::{Generated, Synapse, library};
@@ -146,4 +148,62 @@ fn a_password_comes_from_the_variable_where_nobody_can_be_asked() {
     assert!(made.stdout.starts_with("made the key ada ("), "{made}");
     let home = synapse_host::home::Home::at(synapse.home());
     assert!(synapse_host::trust::Keyring::at(&home).is_protected("ada").expect("a key"));
+}
+
+#[test]
+fn no_way_to_load_leads_around_a_required_key() {
+    let (folder, file) = copy("greet");
+    let synapse = Synapse::new();
+    let why = "every load here requires a key that is known, and it is not signed";
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("a file");
+        path
+    };
+    let rows = write("rows.jsonl", "{\"name\":\"Ada\"}\n");
+    let pipeline = write(
+        "pipeline.yaml",
+        "name: p\nplugins:\n  greet: plugin.so\nnodes:\n  greet:\n    plugin: greet\n    action: greet\n    \
+         params: {name: Ada}\n",
+    );
+    let results = folder.path().join("results.jsonl");
+    let run = |words: &str| synapse.call(words).within(folder.path()).run();
+    let pipelined = || synapse.call("pipeline run").arg(&pipeline).run();
+    let mapped = |words: &str| {
+        let call = synapse.call("plugin map").arg(&file).words("greet --inputs").arg(&rows);
+        call.words("--out").arg(&results).words(words).run()
+    };
+    run("plugin run plugin.so greet -P name=Ada").code(0);
+    pipelined().code(0);
+
+    run("key require on").code(0);
+    run("run rerun last").code(5).says(why);
+    for words in ["plugin test plugin.so", "plugin check plugin.so", "plugin inspect plugin.so --describe"] {
+        run(words).code(5).says(why);
+    }
+    mapped("").code(5).says(why);
+    mapped("--isolated").code(5).says(why);
+    assert!(!results.exists());
+    // A pipeline tells all that is wrong with it.
+    pipelined().code(3).says(why);
+    // Whoever starts the worker program by hand.
+    for words in [&["describe"][..], &["agent", "--listen", "127.0.0.1", "--library"]] {
+        let worker = Command::new(synapse_tests::synapse().with_file_name("synapse-worker"))
+            .args(words)
+            .arg(&file)
+            .env("SYNAPSE_HOME", synapse.home())
+            .env_remove("SYNAPSE_REQUIRE_KEY")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .and_then(|mut worker| {
+                writeln!(worker.stdin.take().expect("a pipe"), "{}", "5a".repeat(32))?;
+                worker.wait_with_output()
+            })
+            .expect("the worker can be started");
+        let said = [worker.stdout, worker.stderr].concat();
+        assert_eq!(worker.status.code(), Some(5), "{words:?}");
+        assert!(String::from_utf8_lossy(&said).contains(why), "{words:?}");
+    }
 }

@@ -1,7 +1,7 @@
 //! `synapse plugin test`.
 
 use serde_json::{Value, json};
-use synapse_tests::{Generated, Nursery, Synapse};
+use synapse_tests::{Bundled, Generated, Nursery, Synapse, fits};
 
 #[test]
 fn a_plugin_of_each_template_passes_its_own_tests() {
@@ -89,4 +89,24 @@ fn failing_tests_of_the_crate_fail_the_command() {
     let ended = plugin.call(&Synapse::new(), "plugin test").arg(plugin.folder()).run().code(1);
     let ended = ended.says("1 of the crate's tests failed").says("assertion `left == right` failed");
     assert!(ended.stdout.starts_with("✗ crate's tests: 0 passed, 1 failed, 0 ignored\n"), "{ended}");
+}
+
+#[test]
+fn a_bundle_a_library_and_an_installed_plugin_are_tried_without_their_crate() {
+    let synapse = Synapse::new();
+    let bundled = Bundled::of("greet");
+    synapse.call("plugin install --trust").arg(bundled.bundle()).run().code(0);
+    let tested = |call: synapse_tests::Invocation| {
+        let document = call.words("--json").run().code(0).document();
+        fits(&document, "test");
+        assert_eq!((&document["passed"], &document["tests"]), (&json!(true), &Value::Null), "{document}");
+        assert!(document["actions"][0]["valid"].as_u64() >= Some(2), "{document}");
+        document["path"].clone()
+    };
+    for file in [bundled.bundle(), bundled.library()] {
+        assert_eq!(tested(synapse.call("plugin test").arg(file)), json!(file));
+    }
+    let installed = synapse.home().join("plugins/greet-0.1.0.synapse");
+    assert_eq!(tested(synapse.call("plugin test -p greet")), json!(installed));
+    synapse.call("plugin test /nowhere.synapse").run().code(4).says("there is no plugin at /nowhere.synapse");
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use synapse_sdk::manifest::Manifest;
 
 use super::{CONFIG, FORMAT, README};
-use crate::record::hex;
+use crate::digest::hex;
 
 /// What a bundle says of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]

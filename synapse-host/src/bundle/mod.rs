@@ -19,12 +19,11 @@ mod write;
 
 use synapse_sdk::abi::identity::TARGET;
 
+pub use crate::kind::EXTENSION;
 pub use manifest::{BundleManifest, BundledFile, BundledLibrary};
 pub use read::Bundle;
 pub use write::{Parts, write};
 
-/// How a bundle's file name ends.
-pub const EXTENSION: &str = "synapse";
 /// The format of bundles that this host writes and reads.
 pub const FORMAT: u32 = 1;
 

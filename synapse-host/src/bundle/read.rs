@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::path::Path;
 
 use rawzip::{
@@ -15,7 +16,7 @@ use synapse_sdk::{ErrorKind, PluginError};
 use super::manifest::{BundleManifest, BundledFile, BundledLibrary, check_path};
 use super::{HERE, MANIFEST, MOST_BYTES, MOST_ENTRIES, MOST_TEXT};
 use crate::check::{Reason, open};
-use crate::record::hex;
+use crate::digest::hex;
 
 /// A bundle whose table and manifest are sound. What its entries hold is held
 /// against their digests when it is read.
@@ -50,7 +51,11 @@ impl Bundle {
     /// # Errors
     /// It cannot be opened.
     pub fn examine(path: &Path) -> Result<Result<Self, Reason>> {
-        let file = open(path)?;
+        Self::examine_open(open(path)?, path)
+    }
+
+    /// As [`examine`](Self::examine), of a file that is open.
+    pub(crate) fn examine_open(file: File, path: &Path) -> Result<Result<Self, Reason>> {
         let facts = file.metadata()?;
         if !facts.is_file() {
             let message = format!("{} is no file, so no bundle", path.display());
@@ -107,10 +112,10 @@ impl<R: ReaderAt> Bundle<R> {
     /// # Errors
     /// Reading or writing failed; a reason when the bytes are others.
     pub fn copy(&self, file: &BundledFile, to: &mut dyn Write) -> io::Result<Result<(), Reason>> {
-        let Some(entry) = self.entries.iter().find(|entry| entry.path == file.path) else {
+        let Some(place) = self.place(file) else {
             return Ok(Err(Reason::BadBundle(format!("{} is not there", file.path))));
         };
-        let mut reader = RangeReader::new(&self.source, entry.start..entry.end);
+        let mut reader = RangeReader::new(&self.source, place);
         let mut hash = Sha256::new();
         let mut buffer = vec![0; 256 << 10];
         let mut copied = 0;
@@ -128,6 +133,12 @@ impl<R: ReaderAt> Bundle<R> {
             true => Ok(()),
             false => Err(Reason::Checksum { expected: file.sha256.clone(), found }),
         })
+    }
+
+    /// Where the bytes of an entry lie.
+    pub(crate) fn place(&self, file: &BundledFile) -> Option<Range<u64>> {
+        let entry = self.entries.iter().find(|entry| entry.path == file.path)?;
+        Some(entry.start..entry.end)
     }
 
     /// The bytes of an entry, which are those it should have.

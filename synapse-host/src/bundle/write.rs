@@ -10,7 +10,7 @@ use synapse_sdk::{ErrorKind, PluginError};
 
 use super::manifest::{BundleManifest, BundledFile, BundledLibrary, check_path};
 use super::{CONFIG, FORMAT, MANIFEST, README};
-use crate::record::sha256_of_reader;
+use crate::digest::sha256_of_reader;
 
 /// What goes into a bundle.
 #[derive(Clone, Debug)]

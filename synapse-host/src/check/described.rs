@@ -10,19 +10,25 @@ use super::reason::Reason;
 pub fn described(manifest: &Manifest) -> Vec<Reason> {
     let listed: Vec<ListedAction> = manifest.actions.iter().map(ListedAction::from).collect();
     let mut reasons = two_actions(&listed);
+    reasons.extend(two_data_types(manifest));
+    reasons
+}
+
+/// The ids that more than one data type has.
+pub(super) fn two_data_types(manifest: &Manifest) -> Vec<Reason> {
+    let mut reasons = Vec::new();
     let types = &manifest.data_types;
     for (index, data_type) in types.iter().enumerate() {
-        let id = &data_type.id;
-        let known = reasons.contains(&Reason::TwoDataTypes { id: id.clone() });
-        if !known && types[..index].iter().any(|other| other.id == *id) {
-            reasons.push(Reason::TwoDataTypes { id: id.clone() });
+        let reason = Reason::TwoDataTypes { id: data_type.id.clone() };
+        if types[..index].iter().any(|other| other.id == data_type.id) && !reasons.contains(&reason) {
+            reasons.push(reason);
         }
     }
     reasons
 }
 
 /// The names that more than one action has.
-pub(super) fn two_actions(actions: &[ListedAction]) -> Vec<Reason> {
+pub(crate) fn two_actions(actions: &[ListedAction]) -> Vec<Reason> {
     let mut reasons = Vec::new();
     for (index, action) in actions.iter().enumerate() {
         let same: Vec<&ListedAction> = actions.iter().filter(|other| other.name == action.name).collect();

@@ -5,19 +5,19 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 
-use object::elf::{ELFMAG, ET_DYN, FileHeader64};
-use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
-use object::{Architecture, Endianness, Object, ObjectSection, ReadCache, ReadRef};
-use synapse_sdk::abi::identity::Identity;
+use object::elf::{ELFMAG, FileHeader64, SectionHeader64};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
+use object::{Endianness, ReadRef};
+use synapse_sdk::abi::identity::{Identity, MAX_CONFIG, MAX_JSON};
 use synapse_sdk::abi::layout::{ABI_MAJOR, IDENTITY_SECTION};
 use synapse_sdk::errors::{NotFoundError, Result};
 use synapse_sdk::{ErrorKind, PluginError};
 
+use super::elf::{self, Elf};
 use super::needs::Needs;
+use super::pieces::Pieces;
 use super::reason::Reason;
 use crate::stamp;
-
-pub(super) type Elf<'data, R> = ElfFile64<'data, Endianness, R>;
 
 /// A plugin's file as it was read.
 #[derive(Debug, Default)]
@@ -33,8 +33,8 @@ pub struct PluginFile {
 }
 
 impl PluginFile {
-    /// Reads the file at `path`. It is read through a cache and not mapped: a
-    /// file that is cut short meanwhile must not end this process.
+    /// Reads the file at `path`. It is read in pieces and not mapped: a file that
+    /// is cut short meanwhile must not end this process.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) and [`Io`](ErrorKind::Io) when it
@@ -45,8 +45,12 @@ impl PluginFile {
         if metadata.is_dir() {
             return Err(NotFoundError::new(format!("{} is a folder, not a plugin's file", path.display())));
         }
-        let cache = ReadCache::new(file);
-        Ok(Self::of(&cache, metadata.len()))
+        Ok(Self::of_pieces(&Pieces::new(file, 0..metadata.len())))
+    }
+
+    /// Reads a file, or the part of one that is a library.
+    pub(crate) fn of_pieces(pieces: &Pieces) -> Self {
+        Self::of(pieces, pieces.length())
     }
 
     /// Reads a file that is in memory.
@@ -66,15 +70,14 @@ impl PluginFile {
     fn sections<'data, R: ReadRef<'data>>(&mut self, data: R, bytes: u64) -> Result<(), Reason> {
         whole(data, bytes)?;
         let elf = Elf::parse(data).map_err(|error| Reason::Damaged(error.to_string()))?;
-        if elf.elf_header().e_type.get(elf.endian()) != ET_DYN {
+        if !elf.is_shared() {
             return Err(Reason::NotShared);
         }
-        self.reasons.extend(machine(elf.architecture()));
+        self.reasons.extend(machine(elf.machine()));
         self.needs = Some(Needs::of(&elf).map_err(|error| Reason::Damaged(error.to_string()))?);
         self.stamp = stamp(&elf)?;
-        let section = elf.section_by_name(IDENTITY_SECTION).ok_or(Reason::NoIdentity)?;
-        let bytes = section.data().map_err(|error| Reason::Damaged(error.to_string()))?;
-        let identity = Identity::parse(bytes).map_err(Reason::Identity)?;
+        let section = elf.section(IDENTITY_SECTION).ok_or(Reason::NoIdentity)?;
+        let identity = Identity::parse(held(&elf, section, MOST_IDENTITY)?).map_err(Reason::Identity)?;
         self.reasons.extend(interface(&identity));
         let config = Cow::Owned(identity.config.into_owned());
         self.identity = Some(Identity { config, ..identity });
@@ -83,12 +86,25 @@ impl PluginFile {
 }
 
 fn stamp<'data, R: ReadRef<'data>>(elf: &Elf<'data, R>) -> Result<Option<Vec<u8>>, Reason> {
-    let Some(section) = elf.section_by_name(stamp::SECTION) else { return Ok(None) };
-    if section.size() > stamp::MOST_BYTES {
+    let Some(section) = elf.section(stamp::SECTION) else { return Ok(None) };
+    if section.sh_size(elf.endian) > stamp::MOST_BYTES {
         return Err(Reason::BadStamp("it is too large".to_owned()));
     }
-    let bytes = section.data().map_err(|error| Reason::Damaged(error.to_string()))?;
-    Ok(Some(bytes.to_vec()))
+    Ok(Some(held(elf, section, stamp::MOST_BYTES)?.to_vec()))
+}
+
+/// No identity is larger than this with its header.
+const MOST_IDENTITY: u64 = (64 + MAX_JSON + MAX_CONFIG) as u64;
+
+/// What a section holds, or as much of it as counts.
+fn held<'data, R: ReadRef<'data>>(
+    elf: &Elf<'data, R>,
+    section: &SectionHeader64<Endianness>,
+    most: u64,
+) -> Result<&'data [u8], Reason> {
+    let Some((offset, size)) = section.file_range(elf.endian) else { return Ok(&[]) };
+    let read = elf.data.read_bytes_at(offset, size.min(most));
+    read.map_err(|()| Reason::Damaged("a section lies outside of it".to_owned()))
 }
 
 /// Opens a plugin's file for reading.
@@ -133,10 +149,9 @@ fn whole<'data, R: ReadRef<'data>>(data: R, bytes: u64) -> Result<(), Reason> {
     }
 }
 
-fn machine(built: Architecture) -> Option<Reason> {
-    let here = if cfg!(target_arch = "x86_64") { Architecture::X86_64 } else { Architecture::Aarch64 };
-    let other = built != here;
-    other.then(|| Reason::Machine { built: format!("{built:?}"), here: format!("{here:?}") })
+fn machine(built: String) -> Option<Reason> {
+    let here = elf::here();
+    (built != here).then(|| Reason::Machine { built, here: here.to_owned() })
 }
 
 fn interface(identity: &Identity<'_>) -> Option<Reason> {

@@ -7,10 +7,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use libloading::os::unix::{Library, RTLD_LAZY};
-use object::ReadCache;
 
-use super::file::Elf;
+use super::elf::Elf;
 use super::needs::Needs;
+use super::pieces::Pieces;
 use super::reason::Reason;
 
 /// Where libraries of the system lie when nothing else is said.
@@ -66,8 +66,9 @@ impl Search {
 
     fn visit_found(&mut self, name: &str, found: &Path, inherited: &[PathBuf]) {
         let Ok(file) = File::open(found) else { return };
-        let cache = ReadCache::new(file);
-        let Ok(needs) = Elf::parse(&cache).and_then(|elf| Needs::of(&elf)) else { return };
+        let Ok(bytes) = file.metadata().map(|facts| facts.len()) else { return };
+        let pieces = Pieces::new(file, 0..bytes);
+        let Ok(needs) = Elf::parse(&pieces).and_then(|elf| Needs::of(&elf)) else { return };
         let folder = found.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
         let folder = folder.unwrap_or_default();
         let mut inherited = inherited.to_vec();

@@ -3,10 +3,12 @@
 //! `synapse plugin check --why-not` prints.
 
 mod described;
+mod elf;
 mod file;
 mod libraries;
 mod machine;
 mod needs;
+mod pieces;
 mod reason;
 mod version;
 
@@ -16,14 +18,17 @@ use synapse_sdk::abi::identity::Facts;
 use synapse_sdk::errors::{Result, ResultExt};
 
 use crate::bundle::{Bundle, HERE};
-use crate::registry::Kind;
+use crate::kind::Kind;
+use crate::stamp::Stamp;
 use crate::trust;
 
+pub(crate) use described::two_actions;
 pub use described::{described, differs, unregistered};
 pub use file::PluginFile;
 pub(crate) use file::open;
 pub use machine::Machine;
 pub use needs::Needs;
+pub(crate) use pieces::Pieces;
 pub use reason::{Reason, error};
 pub use version::Version;
 
@@ -60,7 +65,10 @@ fn bundle(path: &Path, machine: &Machine) -> Result<Vec<Reason>> {
         return Ok(reasons);
     };
     let bytes = bundle.read_of(path, entry)?;
-    let mut found = library(path, PluginFile::of_bytes(&bytes), machine)?;
+    let file = PluginFile::of_bytes(&bytes);
+    let described = described_alike(&bundle, file.stamp.as_deref());
+    let mut found = library(path, file, machine)?;
+    found.extend(described);
     // It brings these along.
     let ships =
         |name: &str| bundle.manifest().files_for(HERE).any(|file| file.path.ends_with(&format!("/{name}")));
@@ -68,10 +76,27 @@ fn bundle(path: &Path, machine: &Machine) -> Result<Vec<Reason>> {
     Ok(found)
 }
 
+/// Whether a bundle's manifest can be read and is that of the library within.
+fn described_alike(bundle: &Bundle, stamp: Option<&[u8]>) -> Option<Reason> {
+    let said = match bundle.manifest().description() {
+        Ok(said) => said,
+        Err(why) => return Some(Reason::BadBundle(why)),
+    };
+    // What is wrong with the stamp itself is told of the library.
+    let stamp = Stamp::parse(stamp?).ok()?;
+    differs(&said, &stamp.manifest)
+}
+
 fn library(path: &Path, file: PluginFile, machine: &Machine) -> Result<Vec<Reason>> {
     let foreign = file.reasons.iter().any(|reason| matches!(reason, Reason::Machine { .. }));
     let mut reasons = file.reasons;
     reasons.extend(untrusted(path)?);
+    if let Some(stamp) = &file.stamp {
+        match Stamp::parse(stamp) {
+            Ok(stamp) => reasons.extend(described::two_data_types(&stamp.manifest)),
+            Err(why) => reasons.push(Reason::BadStamp(why)),
+        }
+    }
     if let Some(identity) = &file.identity {
         reasons.extend(described::two_actions(&identity.facts.actions));
         if !identity.panic_unwinds {

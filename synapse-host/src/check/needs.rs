@@ -4,7 +4,7 @@ use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, FileHeader64};
 use object::read::elf::SectionTable;
 use object::{Endianness, ReadRef};
 
-use super::file::Elf;
+use super::elf::Elf;
 use super::version::Version;
 
 /// What a library needs of the system it is loaded on.
@@ -23,10 +23,9 @@ pub struct Needs {
 
 impl Needs {
     pub(super) fn of<'data, R: ReadRef<'data>>(elf: &Elf<'data, R>) -> object::read::Result<Self> {
-        let (endian, data) = (elf.endian(), elf.data());
-        let sections = elf.elf_section_table();
-        let mut needs = Self { glibc: glibc(sections, endian, data)?, ..Self::default() };
-        let dynamic = sections.dynamic_table(endian, data)?;
+        let (endian, data) = (elf.endian, elf.data);
+        let mut needs = Self { glibc: glibc(&elf.sections, endian, data)?, ..Self::default() };
+        let dynamic = elf.sections.dynamic_table(endian, data)?;
         for entry in dynamic.iter() {
             let text = || dynamic.string(entry).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
             let folders = |text: String| text.split(':').map(str::to_owned).collect();

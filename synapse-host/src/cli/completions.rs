@@ -13,9 +13,9 @@ use super::output::Output;
 use crate::bundle::{Bundle, CONFIG};
 use crate::config::{self, PluginConfig};
 use crate::inspect::inspect;
+use crate::kind::Kind;
 use crate::plugin::read_config;
 use crate::plugin_ref::known_codes;
-use crate::registry::Kind;
 
 /// The variable by which a shell asks for proposals.
 const ASKED: &str = "SYNAPSE_COMPLETE";

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use synapse_sdk::errors::Result;
 use synapse_sdk::{ErrorKind, PluginError};
 
-use super::output::Output;
 use super::output::look::{BAD, BOLD, DIM, GOOD, Look, WARN};
+use super::output::{Output, size};
+use crate::cache;
 use crate::check::Machine;
 use crate::credentials;
 use crate::home::Home;
@@ -101,6 +102,7 @@ impl DoctorArgs {
             folder(home),
             sdk(home),
             disk(home),
+            unpacked(home),
             c_library(),
             gpus(),
             credentials(home),
@@ -210,6 +212,18 @@ fn sdk(home: Option<&Home>) -> Finding {
     match home.map(sdk_source::folder).filter(|folder| folder.is_dir()) {
         Some(folder) => Finding::good("SDK", format!("{version} in {}", folder.display())),
         None => Finding::good("SDK", format!("{version}, unpacked when `plugin create` needs it")),
+    }
+}
+
+/// What bundles take that were unpacked.
+fn unpacked(home: Option<&Home>) -> Finding {
+    match home.map(cache::amount) {
+        None | Some((0, _)) => Finding::good("cache", "no bundle is unpacked"),
+        Some((count, bytes)) => {
+            let bundles = if count == 1 { "1 bundle is".to_owned() } else { format!("{count} bundles are") };
+            let bound = format!("{} says how much is kept", cache::KEEP_VARIABLE);
+            Finding::good("cache", format!("{bundles} unpacked, {}; {bound}", size(bytes)))
+        }
     }
 }
 

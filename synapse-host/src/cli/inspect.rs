@@ -1,12 +1,15 @@
 //! `synapse plugin inspect`.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use rawzip::{FileReader, RangeReader};
 use serde_json::{Value, json};
 use synapse_sdk::abi::identity::ListedAction;
-use synapse_sdk::errors::{Result, ResultExt};
+use synapse_sdk::errors::Result;
 use synapse_sdk::manifest::{ActionSpec, Manifest};
 use synapse_sdk::schema::form;
 use synapse_sdk::{ErrorKind, PluginError};
@@ -15,11 +18,13 @@ use super::Common;
 use super::output::{Output, table};
 use super::target::TargetArgs;
 use crate::bundle::{Bundle, HERE};
-use crate::check::{self, PluginFile, Reason};
+use crate::check::{self, Pieces, PluginFile, Reason};
+use crate::digest::{remembered, sha256_of_reader};
+use crate::home::Home;
 use crate::inspect::{Inspected, inspected};
+use crate::kind::Kind;
 use crate::plugin::{OfferedAction, offered, read_config, registered_name};
-use crate::record::sha256_of_reader;
-use crate::registry::Kind;
+use crate::stamp::Stamp;
 use crate::trust::{self, Verdict};
 use crate::worker_program::ask_for_manifest;
 
@@ -63,7 +68,7 @@ Examples:
 impl InspectArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
         let file = self.target.file(self.named.as_deref(), common, output)?;
-        let mut shown = Shown::of_file(&file.path)?;
+        let mut shown = Shown::of_file(&file.path, self.target.verify())?;
         if let Some(path) = self.target.config() {
             shown.inspected.config = read_config(path)?;
         }
@@ -124,34 +129,82 @@ struct Digests {
     as_stamped: Option<bool>,
 }
 
+/// A file whose digests are remembered.
+struct Hashed {
+    file: File,
+    bytes: u64,
+    home: Option<Home>,
+}
+
+impl Hashed {
+    fn open(path: &Path, verify: bool) -> Result<Self> {
+        let file = check::open(path)?;
+        let facts = file.metadata()?;
+        if facts.is_dir() {
+            let message = format!("{} is a folder, not a plugin's file", path.display());
+            return Err(PluginError::new(ErrorKind::NotFound, message));
+        }
+        Ok(Self { file, bytes: facts.len(), home: Home::from_env().filter(|_| !verify) })
+    }
+
+    fn all(&self) -> Range<u64> {
+        0..self.bytes
+    }
+
+    fn pieces(&self, place: Range<u64>) -> io::Result<Pieces> {
+        Ok(Pieces::new(self.file.try_clone()?, place))
+    }
+
+    fn reader(&self, place: Range<u64>) -> io::Result<impl Read> {
+        Ok(RangeReader::new(FileReader::from(self.file.try_clone()?), place))
+    }
+
+    /// The digest of the file, or of a part of it that is called `what`.
+    fn digest(&self, what: &Path, compute: impl FnOnce() -> Result<String>) -> Result<String> {
+        match &self.home {
+            Some(home) => remembered(home, what, &self.file, compute),
+            None => compute(),
+        }
+    }
+
+    /// Whether the library called `what` is as it was when it was stamped.
+    fn is_as_stamped(&self, stamp: &Stamp, what: &Path, place: Range<u64>) -> Result<bool> {
+        let image = || Ok(stamp.image_of(self.reader(place)?)?);
+        Ok(self.digest(&what.join("image"), image)? == stamp.image_sha256)
+    }
+}
+
 impl Shown {
-    /// Reads a bundle or a library. Runs nothing of it and unpacks nothing.
+    /// Reads a bundle or a library. Runs nothing of it and unpacks nothing. With
+    /// `verify` digests are not remembered but made anew.
     ///
     /// # Errors
     /// It cannot be read, is damaged, or speaks another version of the plugin
     /// interface; where every load requires a key, none speaks for it.
-    pub(super) fn of_file(path: &Path) -> Result<Self> {
+    pub(super) fn of_file(path: &Path, verify: bool) -> Result<Self> {
         if let Some(reason) = check::untrusted(path)? {
             return Err(reason.error(path));
         }
         let verdict = trust::verdict(path)?;
+        let file = Hashed::open(path, verify)?;
         match Kind::of(path) {
-            Some(Kind::Bundle) => Self::of_bundle(path, verdict),
-            _ => Self::of_library(path, verdict),
+            Some(Kind::Bundle) => Self::of_bundle(path, &file, verdict),
+            _ => Self::of_library(path, &file, verdict),
         }
     }
 
-    fn of_library(path: &Path, verdict: Verdict) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|error| {
-            PluginError::new(ErrorKind::of_io(&error), format!("{}: {error}", path.display()))
-        })?;
-        let inspected = inspected(PluginFile::of_bytes(&bytes), path)?;
-        let mut digests = Digests { library: sha256_of_reader(bytes.as_slice())?, ..Digests::default() };
+    fn of_library(path: &Path, file: &Hashed, verdict: Verdict) -> Result<Self> {
+        let inspected = inspected(PluginFile::of_pieces(&file.pieces(file.all())?), path)?;
         let stamp = inspected.stamp(path)?;
-        if let Some(stamp) = &stamp {
-            digests.image = Some(stamp.image_sha256.clone());
-            digests.as_stamped = Some(stamp.holds(bytes.as_slice())?);
-        }
+        let digests = Digests {
+            bundle: None,
+            library: file.digest(path, || Ok(sha256_of_reader(file.reader(file.all())?)?))?,
+            image: stamp.as_ref().map(|stamp| stamp.image_sha256.clone()),
+            as_stamped: stamp
+                .as_ref()
+                .map(|stamp| file.is_as_stamped(stamp, path, file.all()))
+                .transpose()?,
+        };
         Ok(Self {
             path: path.to_owned(),
             kind: Kind::Library,
@@ -165,27 +218,32 @@ impl Shown {
     }
 
     /// The library for this machine is looked at, else the first.
-    fn of_bundle(path: &Path, verdict: Verdict) -> Result<Self> {
-        let bundle = Bundle::open(path)?;
+    fn of_bundle(path: &Path, file: &Hashed, verdict: Verdict) -> Result<Self> {
+        let bundle = Bundle::examine_open(file.file.try_clone()?, path)?;
+        let bundle = bundle.map_err(|reason| reason.error(path))?;
         let said = bundle.manifest();
         let damaged = |why: String| Reason::BadBundle(why).error(path);
         let library = said.library(HERE).or(said.libraries.first());
         let library = library.ok_or_else(|| damaged("it has no library".to_owned()))?;
         let entry =
             said.file(&library.path).ok_or_else(|| damaged("its library is not listed".to_owned()))?;
-        let bytes = bundle.read_of(path, entry)?;
+        let place = bundle.place(entry).ok_or_else(|| damaged("its library is not there".to_owned()))?;
         let within = path.join(&library.path);
-        let inspected = inspected(PluginFile::of_bytes(&bytes), &within)?;
+        let sha256 = file.digest(&within, || {
+            let copied = bundle.copy(entry, &mut io::sink())?;
+            copied.map_err(|reason| reason.error(&within)).map(|()| entry.sha256.clone())
+        })?;
+        let inspected = inspected(PluginFile::of_pieces(&file.pieces(place.clone())?), &within)?;
         let manifest = said.description().map_err(damaged)?;
         let stamp = inspected.stamp(&within)?;
         if let Some(reason) = stamp.as_ref().and_then(|stamp| check::differs(&manifest, &stamp.manifest)) {
             return Err(reason.error(path));
         }
         let digests = Digests {
-            bundle: Some(sha256_of_reader(check::open(path)?).with_context(|| path.display().to_string())?),
-            library: entry.sha256.clone(),
+            bundle: Some(file.digest(path, || Ok(sha256_of_reader(file.reader(file.all())?)?))?),
+            library: sha256,
             image: Some(library.image_sha256.clone()),
-            as_stamped: stamp.map(|stamp| stamp.holds(bytes.as_slice())).transpose()?,
+            as_stamped: stamp.map(|stamp| file.is_as_stamped(&stamp, &within, place)).transpose()?,
         };
         Ok(Self {
             path: path.to_owned(),
@@ -325,6 +383,7 @@ fn row(action: &Value) -> Vec<String> {
 
 /// What a user has to know of every plugin.
 pub(super) const NOT_SANDBOXED: &str = "\
-Its code is not sandboxed: it has your rights, and in this process it can read and end everything. With --isolated its
-crashes end a worker only; the rights are the same. Run only plugins you trust.
+Its code is not sandboxed: it has your rights, and in this process it can read
+and end everything. With --isolated its crashes end a worker only; the rights
+are the same. Run only plugins you trust.
 ";

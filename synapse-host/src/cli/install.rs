@@ -14,7 +14,8 @@ use super::inspect::{NOT_SANDBOXED, Shown};
 use super::output::Output;
 use crate::check::{self, Machine, Reason};
 use crate::home::Home;
-use crate::registry::{self, Kind};
+use crate::kind::Kind;
+use crate::registry;
 use crate::trust;
 
 /// Install a plugin for this user: from then on its code names it.
@@ -97,7 +98,7 @@ impl InstallArgs {
             )
             .hint("look at it with `synapse plugin inspect`; --trust installs it without a question"));
         }
-        let shown = Shown::of_file(&self.file)?;
+        let shown = Shown::of_file(&self.file, false)?;
         eprintln!("{}", shown.overview(None).trim_end());
         eprintln!("\n{NOT_SANDBOXED}");
         Asker::new(output.look())?.confirm_danger("Install it?", "nothing was installed")

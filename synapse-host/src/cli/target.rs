@@ -13,9 +13,9 @@ use super::Common;
 use super::completions::codes;
 use super::output::Output;
 use crate::author::Profile;
+use crate::kind::Kind;
 use crate::plugin::Plugin;
 use crate::plugin_ref::{PluginRef, Progress, Resolver, place_of};
-use crate::registry::Kind;
 
 /// The plugin, and how its folder is built.
 #[derive(Args, Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct TargetArgs {
     /// Build with optimisations
     #[arg(short, long)]
     release: bool,
-    /// Hash what was unpacked of a bundle again
+    /// Hash files again, instead of remembering that they have not changed
     #[arg(long)]
     verify: bool,
 }

@@ -14,16 +14,19 @@ use synapse_sdk::{ErrorKind, PluginError};
 use super::Common;
 use super::output::look::{BAD, GOOD, Look};
 use super::output::{Output, table};
-use super::target::{TargetArgs, with_resolver};
+use super::target::TargetArgs;
 use crate::author::{BuildRequest, TestCounts, run_tests};
 use crate::plugin::{Plugin, offered};
-use crate::plugin_ref::build_error;
+use crate::plugin_ref::{build_error, place_of};
 use crate::run::milliseconds;
 use crate::trial::{self, Trial, TrialOptions};
 use crate::worker_program::ask_for_manifest;
 
 /// Test a plugin: its crate's tests, its examples, and params made from its
 /// schemas.
+///
+/// Of a bundle, a .so file or an installed plugin the crate is not there: then
+/// its examples and params are tried alone.
 ///
 /// Each `#[action(example = …)]` is run in a worker and its result compared.
 /// Params made from an action's schema, at its bounds and just beyond, have to be
@@ -32,9 +35,9 @@ use crate::worker_program::ask_for_manifest;
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct TestArgs {
-    /// The plugin's folder
+    /// The plugin's folder, bundle, .so file or code
     #[arg(value_name = "TARGET")]
-    folder: Option<String>,
+    named: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
     /// Leave out the crate's own tests
@@ -52,24 +55,22 @@ const EXAMPLES: &str = "\
 Examples:
   synapse plugin test                                in a plugin's folder
   synapse plugin test --path examples/greet --json
+  synapse plugin test greet-0.1.0.synapse            as it would behave here
   synapse plugin test --no-crate-tests --execute     every action is run with generated params";
 
 impl TestArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
-        let folder = self.target.folder(self.folder.as_deref())?;
-        let config = self.target.config();
-        let built =
-            with_resolver(self.target.profile(), common, output, |resolver| resolver.build(&folder, config))?;
-        let plugin = Plugin::open(&built.library, config)?;
-        let counts = match self.no_crate_tests {
-            true => None,
-            false => Some(self.crate_tests(&folder, &plugin, common, output)?),
+        let place = place_of(&self.target.plugin_ref(self.named.as_deref())?)?;
+        let plugin = self.target.resolve(self.named.as_deref(), common, output)?;
+        let counts = match place.is_dir() && !self.no_crate_tests {
+            true => Some(self.crate_tests(&place, &plugin, common, output)?),
+            false => None,
         };
         let trials = self.trials(&plugin)?;
         let passed = counts.is_none_or(|counts| counts.succeeded)
             && trials.iter().all(|trial| trial.problems.is_empty());
         let look = output.look();
-        output.document(&document(&plugin, &folder, counts, &trials, passed), |columns| {
+        output.document(&document(&plugin, &place, counts, &trials, passed), |columns| {
             report(counts, &trials, columns, look)
         })?;
         if passed {
@@ -122,7 +123,7 @@ impl TestArgs {
 
 fn document(
     plugin: &Plugin,
-    folder: &Path,
+    place: &Path,
     counts: Option<TestCounts>,
     trials: &[Trial],
     passed: bool,
@@ -151,7 +152,7 @@ fn document(
     });
     json!({
         "code": plugin.config().code,
-        "path": folder,
+        "path": place,
         "passed": passed,
         "tests": tests,
         "actions": actions.collect::<Vec<_>>(),

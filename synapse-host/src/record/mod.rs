@@ -25,7 +25,6 @@
 //! the end of the run goes into blanks behind the first line, which are there
 //! for that; a file system that never writes in place may not allow it.
 
-mod digest;
 mod event;
 mod find;
 mod follow;
@@ -47,8 +46,7 @@ use synapse_sdk::errors::ErrorKind;
 use synapse_sdk::words::words;
 use synapse_sdk::{Env, PluginError};
 
-pub(crate) use digest::{FileState, hex};
-pub use digest::{sha256_of, sha256_of_reader};
+pub use crate::digest::sha256_of;
 pub(crate) use find::find;
 pub use follow::{Follower, Seen, follow};
 pub use full::{FullRun, Gap, load};

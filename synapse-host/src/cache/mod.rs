@@ -4,7 +4,11 @@
 //! digest is that of the list of those files, so that two bundles with the same
 //! files share one. A folder is filled elsewhere and moved there whole. Files are
 //! hashed when they are unpacked; later their device, inode, size and times tell
-//! that they are still those.
+//! that they are still those. When something is unpacked, what was not used for
+//! long and is held by no process is removed.
+
+mod hold;
+mod prune;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -19,9 +23,11 @@ use synapse_sdk::{ErrorKind, PluginError};
 
 use crate::bundle::{Bundle, BundledFile, HERE};
 use crate::check::Reason;
+use crate::digest::{FileState, sha256_of_reader};
 use crate::files::{beside, put_whole};
 use crate::home::Home;
-use crate::record::{FileState, sha256_of_reader};
+
+pub(crate) use prune::{VARIABLE as KEEP_VARIABLE, amount};
 
 /// A bundle's library for this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +70,7 @@ impl Unpacked {
         {
             return Ok(known.clone());
         }
-        let library = match recall(home, bundle, state).filter(|_| !verify) {
-            Some(library) => library,
-            None => unpack(home, bundle, state)?,
-        };
+        let library = held(home, bundle, state, verify)?;
         let unpacked = Self { library, bundle: state };
         lock().insert(bundle.to_owned(), unpacked.clone());
         Ok(unpacked)
@@ -77,6 +80,33 @@ impl Unpacked {
     pub(crate) fn is_of(&self, bundle: &Path) -> bool {
         state(bundle).is_ok_and(|state| state == self.bundle)
     }
+}
+
+/// Removes what was unpacked of a bundle that nobody needs any more, unless a
+/// process uses it: then that goes when it was not used for long.
+pub(crate) fn forget(home: &Home, bundle: &Path) {
+    if let Ok(Ok(bundle)) = Bundle::examine(bundle) {
+        hold::remove(&home.cache().join(bundle.manifest().digest_for(HERE)));
+    }
+}
+
+/// The library, which stays where it is as long as this process lives.
+fn held(home: &Home, bundle: &Path, state: FileState, verify: bool) -> Result<PathBuf> {
+    /// Others remove it between our look and our lock once in a lifetime.
+    const TRIES: usize = 5;
+    for _ in 0..TRIES {
+        let known = recall(home, bundle, state).filter(|_| !verify);
+        let is_known = known.is_some();
+        let library = known.map_or_else(|| unpack(home, bundle, state), Ok)?;
+        if library.parent().is_some_and(hold::hold) {
+            if !is_known {
+                prune::prune(home, prune::keep_from_env());
+            }
+            return Ok(library);
+        }
+    }
+    Err(PluginError::new(ErrorKind::Io, format!("{} is removed again and again", home.cache().display()))
+        .hint("end whoever removes what lies there"))
 }
 
 fn state(file: &Path) -> Result<FileState> {
@@ -282,6 +312,18 @@ mod tests {
         assert!(libraries.iter().all(|library| fs::read(library).unwrap() == vec![7; 3 << 20]));
         let left = fs::read_dir(place.home.cache()).unwrap().count();
         assert_eq!(left, 2, "one folder, and what is remembered of it");
+    }
+
+    #[test]
+    fn what_is_in_use_is_not_forgotten() {
+        let place = Place::new();
+        let bundle = place.bundle("a.synapse", b"one");
+        let library = unpack(&place.home, &bundle, state(&bundle).unwrap()).unwrap();
+        forget(&place.home, &bundle);
+        assert!(!library.exists());
+        assert_eq!(place.library(&bundle, false).unwrap(), library);
+        forget(&place.home, &bundle);
+        assert!(library.exists(), "this process uses it");
     }
 
     #[test]

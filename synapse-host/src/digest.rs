@@ -1,8 +1,8 @@
-//! Which library ran: its SHA-256, without hashing it at every start.
+//! SHA-256 of files, without hashing them at every start.
 //!
-//! The digest of a file is remembered with all that changes when the file does.
-//! What is remembered lies in at most 256 small files: a library that shares one
-//! with another is hashed again, no more.
+//! The digest of a file, or of a part of one, is remembered with all that changes
+//! when the file does. What is remembered lies in at most 256 small files: one
+//! that shares its place with another is hashed again, no more.
 
 use std::fs::{self, File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -40,6 +40,8 @@ impl FileState {
 
 #[derive(Serialize, Deserialize)]
 struct Remembered {
+    /// The file, or a part of it.
+    what: PathBuf,
     state: FileState,
     sha256: String,
 }
@@ -51,28 +53,42 @@ struct Remembered {
 /// Those of reading the file. A home that cannot be written to is none.
 pub fn sha256_of(home: &Home, library: &Path) -> io::Result<String> {
     let file = File::open(library)?;
+    remembered(home, library, &file, || sha256_of_reader(&file))
+}
+
+/// What `compute` gives for `file`, remembered under the name `what` as long as
+/// the file stays as it is.
+///
+/// # Errors
+/// Those of `compute`, and of asking for the file's state.
+pub(crate) fn remembered<E: From<io::Error>>(
+    home: &Home,
+    what: &Path,
+    file: &File,
+    compute: impl FnOnce() -> Result<String, E>,
+) -> Result<String, E> {
     let state = FileState::of(&file.metadata()?);
-    let place = place(home, library);
-    if let Some(sha256) = recall(&place, state) {
+    let place = place(home, what);
+    if let Some(sha256) = recall(&place, what, state) {
         return Ok(sha256);
     }
-    let sha256 = sha256_of_reader(&file)?;
+    let sha256 = compute()?;
     if FileState::of(&file.metadata()?) == state {
-        // Without it the next run hashes the file again.
-        let _ = remember(&place, &Remembered { state, sha256: sha256.clone() });
+        // Without it the next process hashes the file again.
+        let _ = remember(&place, &Remembered { what: what.to_owned(), state, sha256: sha256.clone() });
     }
     Ok(sha256)
 }
 
-fn place(home: &Home, library: &Path) -> PathBuf {
+fn place(home: &Home, what: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
-    library.hash(&mut hasher);
+    what.hash(&mut hasher);
     home.digests().join(format!("{:02x}.json", hasher.finish() & 0xff))
 }
 
-fn recall(place: &Path, state: FileState) -> Option<String> {
+fn recall(place: &Path, what: &Path, state: FileState) -> Option<String> {
     let known: Remembered = serde_json::from_slice(&fs::read(place).ok()?).ok()?;
-    (known.state == state).then_some(known.sha256)
+    (known.what == what && known.state == state).then_some(known.sha256)
 }
 
 fn remember(place: &Path, known: &Remembered) -> io::Result<()> {
@@ -84,7 +100,7 @@ fn remember(place: &Path, known: &Remembered) -> io::Result<()> {
 ///
 /// # Errors
 /// Those of reading.
-pub fn sha256_of_reader(mut reader: impl Read) -> io::Result<String> {
+pub(crate) fn sha256_of_reader(mut reader: impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 << 10];
     loop {
@@ -134,6 +150,30 @@ mod tests {
         fs::write(&library, "abc").unwrap();
         assert_eq!(sha256_of(&home, &library).unwrap(), ABC);
         assert_eq!(fs::read_dir(home.digests()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn parts_of_a_file_have_digests_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path().join("home"));
+        let library = folder.path().join("lib.so");
+        fs::write(&library, "abc").unwrap();
+        let file = File::open(&library).unwrap();
+        let digest = |part: &str, digest: &str| {
+            let compute = || Ok::<_, io::Error>(digest.to_owned());
+            remembered(&home, &library.join(part), &file, compute).unwrap()
+        };
+        for _ in 0..3 {
+            assert_eq!(sha256_of(&home, &library).unwrap(), ABC);
+        }
+        assert_eq!(digest("a", "one"), "one");
+        assert_eq!(digest("a", "other"), "one");
+        // Another part that shares its place is never taken for it.
+        let shares = (0..).map(|number| number.to_string());
+        let place_of_a = place(&home, &library.join("a"));
+        let mut shares = shares.filter(|part| place(&home, &library.join(part)) == place_of_a);
+        assert_eq!(digest(&shares.next().unwrap(), "two"), "two");
+        assert_eq!(digest("a", "three"), "three");
     }
 
     #[test]
