@@ -37,6 +37,30 @@ fn a_release_build_makes_a_bundle_and_makes_it_again_byte_for_byte() {
 }
 
 #[test]
+fn the_same_library_gives_the_same_bytes_in_any_folder() {
+    let [one, other] = [Bundled::of("greet"), Bundled::of("greet")];
+    assert_ne!(one.bundle(), other.bundle());
+    for files in [[one.bundle(), other.bundle()], [one.library(), other.library()]] {
+        let [first, second] = files.map(|file| fs::read(file).expect("a file"));
+        assert!(first == second, "{} and {} differ", files[0].display(), files[1].display());
+    }
+}
+
+#[test]
+fn processes_that_unpack_a_bundle_at_once_share_one_folder() {
+    let synapse = Synapse::new();
+    let bundled = Bundled::of("greet");
+    let start = |_| synapse.call("plugin run").arg(bundled.bundle()).words("greet -P name=Ada").start();
+    let running: Vec<_> = (0..8).map(start).collect();
+    for run in running {
+        run.wait().code(0).prints("message  Hello Ada!\n");
+    }
+    let left: Vec<_> = fs::read_dir(synapse.home().join("cache")).expect("a cache").flatten().collect();
+    let unpacked = left.iter().filter(|entry| entry.path().join("libgreet.so").exists()).count();
+    assert_eq!(unpacked, 1, "{left:?}");
+}
+
+#[test]
 fn a_dev_build_makes_none() {
     let folder = workspace().join("examples/greet");
     let built = Synapse::new().call("plugin build --json --path").arg(folder).run().code(0);
