@@ -12,6 +12,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 mod credentials;
+mod dataset_error;
 mod descriptors;
 pub mod differences;
 mod digest;

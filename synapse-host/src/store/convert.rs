@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use synapse_datasets::{ConvertOptions, Dataset, Error, ErrorKind as Kind, Format, ReadOptions};
+use synapse_datasets::{ConvertOptions, Dataset, Format, ReadOptions};
 use synapse_sdk::errors::{Result, ValidationError};
-use synapse_sdk::{ErrorKind, PluginError};
+
+use crate::dataset_error::told;
 
 /// Writes the dataset at `path` as `to` to the folder `output`, which appears
 /// whole or not at all.
@@ -15,42 +16,20 @@ pub(super) fn run(body: &Value) -> Result<Value> {
         text.ok_or_else(|| ValidationError::new(format!("a conversion needs `{name}`")))
     };
     let (path, output) = (PathBuf::from(text("path")?), PathBuf::from(text("output")?));
-    let to = format(text("to")?)?;
+    let to: Format = text("to")?.parse().map_err(told)?;
     let dataset = match text("from") {
-        Ok(from) => Dataset::open_as(&path, format(from)?, &ReadOptions::default()),
+        Ok(from) => Dataset::open_as(&path, from.parse().map_err(told)?, &ReadOptions::default()),
         Err(_) => Dataset::open(&path),
     };
     let report = dataset.map_err(told)?.convert(to, &output, &ConvertOptions::default()).map_err(told)?;
     Ok(json!({ "path": output, "images": report.images, "annotations": report.annotations }))
 }
 
-/// Takes the names that data types have for their formats, `pascal` and `dm`
-/// among them.
-fn format(name: &str) -> Result<Format> {
-    name.parse().map_err(|_| {
-        let known = Format::ALL.map(Format::name).join(", ");
-        ValidationError::new(format!("there is no dataset format `{name}`"))
-            .hint(format!("there are {known}"))
-    })
-}
-
-fn told(error: Error) -> PluginError {
-    let kind = match error.kind() {
-        Kind::NotFound => ErrorKind::NotFound,
-        Kind::Io => ErrorKind::Io,
-        Kind::Cancelled => ErrorKind::Cancelled,
-        _ => ErrorKind::Validation,
-    };
-    let told = PluginError::new(kind, error.to_string());
-    match error.advice() {
-        Some(advice) => told.hint(advice),
-        None => told,
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use synapse_sdk::ErrorKind;
+
     use super::*;
 
     #[test]
@@ -72,13 +51,10 @@ mod tests {
             .iter()
             .filter(|types| types.parent.is_some_and(|parent| parent.id.contains("dataset")))
         {
-            assert!(format(types.format.unwrap()).is_ok(), "{}", types.id);
+            assert!(types.format.unwrap().parse::<Format>().is_ok(), "{}", types.id);
         }
         let unknown = run(&asked("ylo")).unwrap_err();
-        assert_eq!(
-            (unknown.kind(), unknown.message()),
-            (ErrorKind::Validation, "there is no dataset format `ylo`")
-        );
+        assert_eq!((unknown.kind(), unknown.message()), (ErrorKind::Validation, "there is no format `ylo`"));
         let missing = run(&json!({ "path": "/nowhere/at/all", "to": "yolo", "output": output })).unwrap_err();
         assert_eq!(missing.kind(), ErrorKind::NotFound);
     }

@@ -15,6 +15,7 @@ use super::progress::Stage;
 use super::source::{Compat, SourceArgs, format_names};
 use super::tallies::{counted, kinds};
 use crate::cli::output::{Output, duration};
+use crate::dataset_error::told;
 
 /// Convert a dataset to another format.
 ///
@@ -157,7 +158,7 @@ fn splits(text: &str) -> std::result::Result<Splits, String> {
 
 impl ConvertArgs {
     pub(crate) fn execute(self, output: &mut Output) -> Result<()> {
-        let format: Format = self.to.parse().map_err(super::errors::told)?;
+        let format: Format = self.to.parse().map_err(told)?;
         let started = Instant::now();
         let mut stage = Stage::new(output)?;
         let dataset = self.source.open(&self.dataset, None, &mut stage)?;

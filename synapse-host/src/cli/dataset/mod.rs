@@ -2,7 +2,6 @@
 
 mod convert;
 mod diff;
-mod errors;
 mod info;
 mod progress;
 mod source;

@@ -8,9 +8,9 @@ use synapse_datasets::{Error, Watch};
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::{Event, EventBody, Progress};
 
-use super::errors::told;
 use crate::cli::output::Output;
 use crate::cli::run_action::Signals;
+use crate::dataset_error::told;
 
 /// What takes less than this needs no bar.
 const PATIENCE: Duration = Duration::from_millis(300);

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use synapse_datasets::{Dataset, Error, Format, OnError, ReadOptions};
 use synapse_sdk::errors::{Result, ResultExt};
 
-use super::errors::told;
 use super::progress::Stage;
+use crate::dataset_error::told;
 
 /// Names of formats that are short for others.
 const ALIASES: [&str; 2] = ["pascal", "dm"];

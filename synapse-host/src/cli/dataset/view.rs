@@ -8,11 +8,11 @@ use synapse_datasets::{Dataset, DrawOptions, Watch};
 use synapse_sdk::errors::{Result, ResultExt};
 use synapse_sdk::{ErrorKind, PluginError};
 
-use super::errors::told;
 use super::progress::Stage;
 use super::source::{DatasetArg, SourceArgs};
 use super::tallies::counted;
 use crate::cli::output::Output;
+use crate::dataset_error::told;
 
 /// Draw annotations on their pictures, as a PNG file.
 ///

@@ -1,11 +1,11 @@
-//! Errors of datasets as errors of the command line.
+//! Errors of datasets as errors of the SDK.
 
 use serde_json::json;
 use synapse_datasets::{Error, ErrorKind as Kind};
 use synapse_sdk::{ErrorKind, PluginError};
 
 /// The error with its place, its advice and its exit code.
-pub(super) fn told(error: Error) -> PluginError {
+pub(crate) fn told(error: Error) -> PluginError {
     let kind = match error.kind() {
         Kind::NotFound => ErrorKind::NotFound,
         Kind::UnknownFormat | Kind::Data(_) | Kind::Loss | Kind::Unsupported => ErrorKind::Validation,
