@@ -20,6 +20,7 @@ mod list;
 mod login;
 mod man;
 mod map;
+mod model;
 mod output;
 mod params;
 mod pipeline;
@@ -91,6 +92,9 @@ enum Command {
     /// Convert, check and look at annotated image datasets
     #[command(subcommand)]
     Dataset(dataset::DatasetCommand),
+    /// List the models that runs have saved, and copy them out
+    #[command(subcommand)]
+    Model(model::ModelCommand),
     /// Check, draw and run pipelines of actions
     #[command(subcommand)]
     Pipeline(pipeline::PipelineCommand),
@@ -160,6 +164,7 @@ fn run() -> ExitCode {
         Command::Man(args) => args.execute(&mut output),
         Command::Completions(args) => args.execute(&mut output),
         Command::Dataset(command) => command.execute(&mut output),
+        Command::Model(command) => command.execute(&mut output),
         Command::Key(command) => command.execute(&mut output),
         Command::Run(command) => match command.execute(&cli.common, &mut output) {
             Ok(code) => return code,

@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use serde_json::Value;
 use synapse_sdk::client::FileStore;
-use synapse_sdk::errors::Result;
+use synapse_sdk::errors::{NotFoundError, Result};
 use synapse_sdk::services::Client;
 
 use crate::home::Home;
@@ -38,6 +38,18 @@ impl RunStore {
     pub(crate) fn is_there(named: Option<&PathBuf>) -> bool {
         named.is_some() || Home::from_env().is_some()
     }
+}
+
+/// The store in the folder that was named, else in the home.
+///
+/// # Errors
+/// Not found when there is neither.
+pub(crate) fn at(named: Option<PathBuf>) -> Result<FileStore> {
+    let folder = named.or_else(|| Home::from_env().map(|home| home.store())).ok_or_else(|| {
+        NotFoundError::new("there is no folder that keeps datasets and models")
+            .hint("name one with --store, or set SYNAPSE_HOME")
+    })?;
+    Ok(FileStore::at(folder))
 }
 
 impl Client for RunStore {
