@@ -112,6 +112,32 @@ mod megabyte {
     }
 }
 
+/// What the kind of actions that train costs around the training itself.
+#[divan::bench_group]
+mod training {
+    use super::*;
+
+    /// Progress and metrics of each step: a thousand of them, and one epoch.
+    #[divan::bench]
+    fn thousand_steps(bencher: Bencher) {
+        let plugin = measured();
+        let request = RunRequest::new(measured_folder(), "train_steps").params(&json!({ "steps": 1000 }));
+        bencher.bench_local(|| execute(&plugin, black_box(&request)));
+    }
+
+    /// From the call to the first step after a kill: the state of an epoch is
+    /// read, with a model of so many bytes in it.
+    #[divan::bench(args = [1_000, 10_000_000])]
+    fn resume_to_the_first_new_step(bencher: Bencher, bytes: usize) {
+        let (plugin, state) = (measured(), tempfile::tempdir().expect("a folder"));
+        let params = json!({ "epochs": 2, "steps": 1, "bytes": bytes, "stop_in": 2 });
+        let request = RunRequest::new(measured_folder(), "train_steps").params(&params);
+        let request = request.state_dir(state.path());
+        execute(&plugin, &request).expect_err("it stops after an epoch");
+        bencher.bench_local(|| execute(&plugin, black_box(&request)));
+    }
+}
+
 /// Three events a step: a message, metrics, progress.
 #[divan::bench]
 fn thousand_steps_of_three_events(bencher: Bencher) {

@@ -2,6 +2,7 @@
 //! the crate `bare` do without the SDK.
 #![forbid(unsafe_code)]
 
+use synapse_sdk::kinds::TrainAction;
 use synapse_sdk::prelude::*;
 
 /// Who to greet, and how.
@@ -86,4 +87,45 @@ pub fn wait(_params: (), ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-synapse_sdk::export_plugin!(greet, greet_and_log, rows, report, wait);
+/// What of a training is measured.
+#[params]
+pub struct TrainStepsParams {
+    #[param(default = 1)]
+    epochs: u64,
+    /// Steps of each epoch
+    steps: u64,
+    /// Size of the model that is kept after each epoch
+    #[param(default = 0)]
+    bytes: usize,
+    /// Ends at the first step of this epoch, as if it had been stopped
+    stop_in: Option<u64>,
+}
+
+/// Trains nothing: what remains is what the helpers of the kind cost.
+#[derive(Action, Default)]
+#[action(name = "train_steps")]
+pub struct TrainSteps;
+
+impl TrainAction for TrainSteps {}
+
+impl Action for TrainSteps {
+    type Params = TrainStepsParams;
+    type Output = u64;
+
+    fn execute(&self, params: TrainStepsParams, ctx: &Context) -> Result<u64> {
+        let mut epochs = self.epochs(params.epochs, ctx);
+        let model = epochs.resume()?.unwrap_or_else(|| vec![7; params.bytes]);
+        while let Some(epoch) = epochs.next_epoch()? {
+            if params.stop_in == Some(epoch) {
+                return Err(ExecutionError::new("stopped"));
+            }
+            for step in 1..=params.steps {
+                epochs.step(step, params.steps, &[("loss", 0.5)])?;
+            }
+            epochs.end_epoch(json!({ "loss": 0.5 }), || Ok(model.clone()))?;
+        }
+        Ok(epochs.done())
+    }
+}
+
+synapse_sdk::export_plugin!(greet, greet_and_log, rows, report, wait, TrainSteps);
