@@ -40,13 +40,21 @@ pub struct Context {
     info: OnceLock<RunInfo>,
     /// Shared with the contexts of a pipeline's steps; made when it is needed.
     progress: OnceLock<Arc<Mutex<ProgressBook>>>,
+    /// Keys of state that nobody needs once the call has succeeded.
+    passing: Mutex<Vec<&'static str>>,
     watch: Watch,
 }
 
 impl Context {
     /// A context over `services`. Hosts and tests make one; actions are given one.
     pub fn new(services: Arc<dyn Services>) -> Self {
-        Self { services, info: OnceLock::new(), progress: OnceLock::new(), watch: Watch::default() }
+        Self {
+            services,
+            info: OnceLock::new(),
+            progress: OnceLock::new(),
+            passing: Mutex::default(),
+            watch: Watch::default(),
+        }
     }
 
     /// The variables of the run; the same in every mode.
@@ -305,6 +313,20 @@ impl Context {
 
     fn book(&self) -> &Arc<Mutex<ProgressBook>> {
         self.progress.get_or_init(Arc::default)
+    }
+
+    /// State that goes when the call succeeds, and not before: until then a kill
+    /// would cost what it says.
+    pub(crate) fn forget_when_done(&self, keys: &[&'static str]) {
+        self.passing.lock().unwrap_or_else(PoisonError::into_inner).extend(keys);
+    }
+
+    /// The call has succeeded. State that cannot be removed only makes a later
+    /// attempt go on where this one ended.
+    pub(crate) fn forget(&self) {
+        for key in std::mem::take(&mut *self.passing.lock().unwrap_or_else(PoisonError::into_inner)) {
+            let _ = self.services.save_state(key, &[]);
+        }
     }
 
     fn info(&self) -> &RunInfo {

@@ -1,7 +1,7 @@
 //! State and work files of a run, kept in a folder.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,9 +48,13 @@ impl StateDir {
         let folder = self.root.join("state");
         let number = UNIQUE.fetch_add(1, Ordering::Relaxed);
         let part = folder.join(format!("~{key}.{}.{number}", std::process::id()));
-        let written = fs::create_dir_all(&folder)
-            .and_then(|()| fs::write(&part, bytes))
-            .and_then(|()| fs::rename(&part, &file));
+        let written = fs::create_dir_all(&folder).and_then(|()| {
+            let mut writing = File::create(&part)?;
+            // For those who remove what dead writers left; not every file system has locks.
+            let _ = writing.lock();
+            writing.write_all(bytes)?;
+            fs::rename(&part, &file)
+        });
         if written.is_err() {
             // The write failed already; a part left behind is never read.
             let _ = fs::remove_file(&part);
@@ -71,7 +75,8 @@ impl StateDir {
         }
     }
 
-    /// Counts one more attempt and gives its number, from 1.
+    /// Counts one more attempt and gives its number, from 1. Parts of files that
+    /// a killed one left are removed.
     ///
     /// # Errors
     /// The count cannot be written.
@@ -83,7 +88,18 @@ impl StateDir {
         fs::create_dir_all(&self.root)
             .and_then(|()| fs::write(&file, attempt.to_string()))
             .with_context(|| format!("writing {}", file.display()))?;
+        self.remove_left_behind();
         Ok(attempt)
+    }
+
+    fn remove_left_behind(&self) {
+        for entry in fs::read_dir(self.root.join("state")).into_iter().flatten().flatten() {
+            let is_part = entry.file_name().to_string_lossy().starts_with('~');
+            if is_part && File::open(entry.path()).is_ok_and(|part| part.try_lock().is_ok()) {
+                // The next attempt tries again.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     fn file(&self, key: &str) -> Result<PathBuf> {
@@ -133,5 +149,25 @@ impl Drop for RunState {
             // Reading state that was never saved makes no folder.
             let _ = fs::remove_dir_all(dir.root());
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_attempt_removes_what_a_killed_one_was_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(folder.path());
+        state.save("kept", b"whole").unwrap();
+        let part = |name: &str| folder.path().join("state").join(name);
+        fs::write(part("~kept.1.0"), b"hal").unwrap();
+        let living = File::create(part("~kept.2.0")).unwrap();
+        living.lock().unwrap();
+        assert_eq!(state.next_attempt().unwrap(), 1);
+        assert!(!part("~kept.1.0").exists() && part("~kept.2.0").exists());
+        assert_eq!(state.load("kept").unwrap().unwrap(), b"whole");
     }
 }

@@ -344,6 +344,17 @@ impl std::fmt::Display for Ended {
     }
 }
 
+/// Whether this system lets everybody mount things, for themselves alone.
+pub fn can_mount() -> bool {
+    let mount = "unshare -rm mount -t tmpfs none /mnt";
+    let tried = Command::new("sh").args(["-c", mount]).stderr(Stdio::null()).status();
+    let can = tried.is_ok_and(|status| status.success());
+    if !can {
+        eprintln!("this system does not let everybody mount: only limits of file sizes are tested");
+    }
+    can
+}
+
 /// Whether a process runs. One that has ended and is not waited for yet counts
 /// as gone.
 pub fn is_alive(process: u64) -> bool {

@@ -18,7 +18,7 @@ mod terminal;
 
 pub use build::{aborting_library, example, library, synapse, workspace};
 pub use bundled::Bundled;
-pub use command::{Ended, Invocation, Running, Synapse, goes_away, is_alive};
+pub use command::{Ended, Invocation, Running, Synapse, can_mount, goes_away, is_alive};
 pub use created::Nursery;
 pub use generated::Generated;
 pub use heads::{Certificates, Head};

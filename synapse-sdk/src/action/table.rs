@@ -147,6 +147,7 @@ impl ActionDef {
             let result = (self.call)(self, instance, params, checks.params, ctx)?;
             self.check_result(&result, checks.strict_result || self.facts.strict_result, ctx)?;
             ctx.finish_progress();
+            ctx.forget();
             Ok(result)
         })
     }

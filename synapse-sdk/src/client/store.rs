@@ -199,12 +199,30 @@ impl FileStore {
         let files = files(&content).with_context(storing)?;
         record.insert("path".to_owned(), inside.into());
         record.insert("revision".to_owned(), revision(&content, &files).with_context(storing)?.into());
+        if let Some(stored) = self.same_training(shelf, &record) {
+            return self.read(shelf, stored);
+        }
         for (name, object) in [(FILES, &files), (RECORD, &record)] {
             let bytes = serde_json::to_vec_pretty(object)?;
             write(&unfinished.path().join(name), &bytes).with_context(storing)?;
         }
         let (number, _) = unfinished.publish(shelf.prefix).with_context(storing)?;
         self.read(shelf, number)
+    }
+}
+
+impl FileStore {
+    /// What an earlier attempt of the same training stored, if this is it: of
+    /// the same name and content. That attempt was stopped after it.
+    fn same_training(&self, shelf: Shelf, record: &Map<String, Value>) -> Option<u64> {
+        record.get("training")?;
+        self.numbers(shelf).into_iter().rev().find(|number| {
+            let folder = self.root.join(shelf.folder).join(name(shelf, *number));
+            let same = |stored: Map<String, Value>| {
+                ["training", "name", "revision"].iter().all(|key| stored.get(*key) == record.get(*key))
+            };
+            read_object(&folder, RECORD).is_ok_and(same)
+        })
     }
 }
 

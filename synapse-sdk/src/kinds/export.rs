@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::action::Action;
-use crate::client::Id;
 use crate::client::folder::{Unfinished, failed, write};
+use crate::client::{Client, Id};
 use crate::context::Context;
 use crate::errors::{ErrorKind, ExecutionError, PluginError, Result, ResultExt, ValidationError};
 use crate::events::Level;
@@ -19,6 +20,9 @@ use crate::params;
 /// The steps of an export with their shares of the run.
 pub const EXPORT_STEPS: [(&str, f64); 4] =
     [("fetch_results", 10.0), ("prepare_export", 5.0), ("convert_and_save", 75.0), ("finalize", 10.0)];
+
+/// Between two attempts to fetch a page; each is longer than the one before.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is exported.
 #[params]
@@ -272,7 +276,7 @@ fn list(params: &ExportParams, ctx: &Context) -> Result<Vec<ExportItem>> {
     loop {
         ctx.check_cancelled()?;
         let asked = json!({ "target": params.target.as_str(), "filter": params.filter, "after": after });
-        let mut page = client.request("export.list", &asked)?;
+        let mut page = ask(client, &asked, ctx)?;
         let Value::Array(found) = page["items"].take() else {
             return Err(ValidationError::new("the client's answer to `export.list` has no list `items`"));
         };
@@ -284,6 +288,24 @@ fn list(params: &ExportParams, ctx: &Context) -> Result<Vec<ExportItem>> {
         after = page["next"].take();
         if after.is_null() {
             return Ok(items);
+        }
+    }
+}
+
+/// One page. A backend that is out of reach for a moment is asked again for the
+/// same page, so that nothing is fetched twice.
+fn ask(client: &dyn Client, asked: &Value, ctx: &Context) -> Result<Value> {
+    const ATTEMPTS: u32 = 5;
+    let mut attempt = 1;
+    loop {
+        match client.request("export.list", asked) {
+            Err(error) if error.kind() == ErrorKind::Remote && attempt < ATTEMPTS => {
+                ctx.log_message(format!("{error}; asking again for the same page"), Level::Warning);
+                std::thread::sleep(PAUSE * attempt);
+                ctx.check_cancelled()?;
+                attempt += 1;
+            }
+            answer => return answer,
         }
     }
 }
@@ -492,6 +514,35 @@ mod tests {
         // The folder is taken now.
         let again = super::tests::run(at, pages).unwrap();
         assert_eq!(again["output_path"], json!(at.join("out/boats(1)")));
+    }
+
+    #[test]
+    fn a_page_that_is_out_of_reach_for_a_moment_is_asked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = std::sync::Mutex::new(Vec::new());
+        let asked = std::sync::Arc::new(asked);
+        let client = |failures: usize| {
+            let asked = std::sync::Arc::clone(&asked);
+            move |_: &str, body: &Value| {
+                let mut asked = asked.lock().unwrap();
+                asked.push(body["after"].clone());
+                match (body["after"].as_u64(), asked.len()) {
+                    (None, _) => Ok(json!({ "items": [{ "id": 1, "data": { "boxes": [] } }], "next": 7 })),
+                    (Some(_), count) if count < 2 + failures => {
+                        Err(PluginError::new(ErrorKind::Remote, "the connection was closed"))
+                    }
+                    _ => Ok(json!({ "items": [{ "id": 2, "data": { "boxes": [] } }] })),
+                }
+            }
+        };
+        let params = json!({ "name": "boats", "path": folder.path(), "target": "task" });
+        let run = LocalExecutor::new().client(client(2)).execute::<Boxes>(&params).unwrap();
+        assert_eq!(run["exported_count"], 2);
+        assert_eq!(*asked.lock().unwrap(), [json!(null), json!(7), json!(7), json!(7)]);
+        assert_eq!(run.messages()[0].1, "the connection was closed; asking again for the same page");
+        asked.lock().unwrap().clear();
+        let error = LocalExecutor::new().client(client(9)).execute::<Boxes>(&params).unwrap_err();
+        assert_eq!((error.kind(), asked.lock().unwrap().len()), (ErrorKind::Remote, 6));
     }
 
     #[test]

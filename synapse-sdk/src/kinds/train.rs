@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::client_for;
-use super::train_loop::{STATE, TrainLoop};
+use super::train_loop::{STATE, TrainLoop, training_id};
 use crate::action::Action;
 use crate::client::{DatasetInfo, IntoId, ModelInfo, NewModel};
 use crate::context::Context;
@@ -182,8 +182,11 @@ pub trait TrainAction: Action {
 }
 
 impl NewModel {
-    /// Saves the model with the run's client, and ends the training: a later
-    /// attempt of the job begins anew. Reports [`phase::MODEL_UPLOAD`].
+    /// Saves the model with the run's client. Once the call has succeeded the
+    /// training has ended, and the job's next one begins anew. An attempt that
+    /// is stopped between the two costs nothing: the next one goes on after the
+    /// last epoch, and is given the model that is there. Reports
+    /// [`phase::MODEL_UPLOAD`].
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) without a client; the
@@ -191,10 +194,8 @@ impl NewModel {
     pub fn save(self, ctx: &Context) -> Result<ModelInfo> {
         ctx.set_progress(0, 1, phase::MODEL_UPLOAD)?;
         let client = ctx.client().context("nobody can be asked to keep the model")?;
-        let model = client.create_model(self)?;
-        for key in STATE {
-            ctx.save_state(key, [])?;
-        }
+        let model = client.create_model(self.with("training", training_id(ctx)?))?;
+        ctx.forget_when_done(&STATE);
         ctx.set_progress(1, 1, phase::MODEL_UPLOAD)?;
         Ok(model)
     }

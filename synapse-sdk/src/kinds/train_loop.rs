@@ -2,6 +2,7 @@
 //! stopping, and state that survives a kill.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -9,13 +10,28 @@ use serde_json::{Value, json};
 use super::train::phase;
 use crate::context::{Context, Count};
 use crate::errors::{ErrorKind, PluginError, Result, ResultExt, ValidationError};
-use crate::events::Level;
+use crate::events::{Level, now};
 use crate::services::Checkpoint;
 
-/// The keys under which state is kept; saved as nothing once a model is saved.
-pub(super) const STATE: [&str; 2] = [LAST, BEST];
+/// The keys under which state is kept; saved as nothing once the training has
+/// ended.
+pub(super) const STATE: [&str; 3] = [LAST, BEST, TRAINING];
 const LAST: &str = "train-last";
 const BEST: &str = "train-best";
+const TRAINING: &str = "train-id";
+
+/// What all attempts of one training have in common, and no other has.
+pub(super) fn training_id(ctx: &Context) -> Result<String> {
+    let kept = ctx.load_state(TRAINING).context("reading the state of an earlier attempt")?;
+    if let Some(kept) = kept.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|id| !id.is_empty()) {
+        return Ok(kept);
+    }
+    static UNIQUE: AtomicU64 = AtomicU64::new(0);
+    let number = UNIQUE.fetch_add(1, Ordering::Relaxed);
+    let id = format!("{:x}-{:x}-{number:x}", now(), std::process::id());
+    ctx.save_state(TRAINING, &id)?;
+    Ok(id)
+}
 
 /// Whether less or more of a metric is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

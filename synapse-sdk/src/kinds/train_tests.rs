@@ -24,6 +24,9 @@ struct FitParams {
     fail_in: Option<u64>,
     #[param(default = 0.1)]
     rate: f64,
+    /// Fails once the model is stored
+    #[param(default = false)]
+    fail_after: bool,
 }
 
 #[result]
@@ -79,6 +82,9 @@ impl Action for Fit {
         let path = ctx.work_dir()?.join("weights.bin");
         fs::write(&path, &weights)?;
         let model = self.create_model(path).epochs(epochs.done()).architecture("fit/1").save(ctx)?;
+        if params.fail_after {
+            return Err(ExecutionError::new("killed"));
+        }
         Ok(FitResult { model: model.id, epochs: seen, best, resumed: epochs.is_resumed() })
     }
 }
@@ -157,6 +163,18 @@ fn an_attempt_after_a_kill_goes_on_and_its_model_is_the_same() {
     assert!(again.messages().iter().any(|(_, text)| *text == "going on after epoch 2 of an earlier attempt"));
     // Once a model is saved the job's next training begins anew.
     assert_eq!(place.fit(params(None)).unwrap()["epochs"], json!([1, 2, 3, 4]));
+}
+
+#[test]
+fn an_attempt_that_was_stopped_after_its_model_was_stored_is_given_that_model() {
+    let place = Place::new();
+    place.fit(json!({ "fail_after": true })).unwrap_err();
+    let again = place.fit(json!({})).unwrap();
+    assert_eq!((&again["model"], &again["epochs"]), (&json!("model-1"), &json!([])));
+    assert_eq!((&place.store() as &dyn Client).models().unwrap().len(), 1);
+    // Another training of the job, although it gives the same model.
+    let next = place.fit(json!({})).unwrap();
+    assert_eq!((&next["model"], &next["epochs"]), (&json!("model-2"), &json!([1, 2, 3, 4])));
 }
 
 #[test]

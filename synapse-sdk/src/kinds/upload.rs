@@ -193,7 +193,8 @@ pub trait UploadAction: Action {
         client.request("data_unit.create", &asked).map(drop)
     }
 
-    /// All steps, as [`UPLOAD_STEPS`] names them.
+    /// All steps, as [`UPLOAD_STEPS`] names them. In the end an event
+    /// `import_result` tells what was taken and what was not.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) when there are no files or
@@ -253,6 +254,11 @@ fn conclude(
 ) -> Result<UploadResult> {
     let rejected_count = rejected.len() as u64;
     rejected.truncate(100);
+    let told = json!({
+        "uploaded_files": uploaded_files, "data_units": data_units,
+        "rejected_count": rejected_count, "rejected": rejected,
+    });
+    ctx.log("import_result", told, None);
     if data_units == 0 {
         let first = rejected.first().map(|one| format!("{}: {}", one.file, one.reason));
         return Err(ExecutionError::new(format!(

@@ -1,10 +1,9 @@
 //! Homes on disks that are full, and homes that cannot be written to.
 
 use std::fs;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use synapse_tests::{Ended, Synapse, library};
+use synapse_tests::{Ended, Synapse, can_mount, library};
 
 use super::act;
 
@@ -24,17 +23,6 @@ const SMALL_DISK: &str = r#"exec unshare -rm sh -c '
 const READ_ONLY: &str = r#"exec unshare -rm sh -c '
     mount --bind "$SYNAPSE_HOME" "$SYNAPSE_HOME" && mount -o remount,bind,ro "$SYNAPSE_HOME" || exit 99
     exec "$@"' sh "$@""#;
-
-/// Whether this system lets everybody mount things, for themselves alone.
-fn can_mount() -> bool {
-    let mount = "unshare -rm mount -t tmpfs none /mnt";
-    let tried = Command::new("sh").args(["-c", mount]).stderr(Stdio::null()).status();
-    let can = tried.is_ok_and(|status| status.success());
-    if !can {
-        eprintln!("this system does not let everybody mount: only limits of file sizes are tested");
-    }
-    can
-}
 
 #[track_caller]
 fn assert_warned_once(ended: &Ended, warning: &str) {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::events::EventBody;
 use crate::prelude::{ErrorKind, LocalExecutor};
 use crate::testing::LocalRun;
 
@@ -119,6 +120,12 @@ fn each_file_that_is_not_taken_is_told_with_its_reason() {
     ];
     assert_eq!(codes, expected);
     assert_eq!((&run["data_units"], &run["partial_failure"]), (&json!(1), &json!(true)));
+    let logged = run.events().iter().find_map(|event| match &event.body {
+        EventBody::Log { name, data, .. } if name == "import_result" => serde_json::from_str(data).ok(),
+        _ => None,
+    });
+    let logged: Value = logged.unwrap();
+    assert_eq!((&logged["data_units"], &logged["rejected"]), (&json!(1), &run["rejected"]));
 }
 
 #[test]
@@ -175,4 +182,68 @@ fn rows_of_a_table_belong_to_their_files() {
     fs::write(path.with_extension("xlsx"), "no workbook").unwrap();
     let error = place.upload(json!({ "metadata_path": path.with_extension("xlsx") })).unwrap_err();
     assert!(error.message().starts_with("reading "), "{error}");
+}
+
+/// A workbook of one sheet, as a spreadsheet program writes it.
+#[cfg(feature = "tables")]
+fn workbook(rows: &str) -> Vec<u8> {
+    use std::io::Write;
+
+    const HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
+    const FORMATS: &str = "http://schemas.openxmlformats.org";
+    let of_document = format!("{FORMATS}/officeDocument/2006/relationships");
+    let relation = |kind: &str, target: &str| {
+        format!(
+            r#"{HEAD}<Relationships xmlns="{FORMATS}/package/2006/relationships"><Relationship Id="rId1"
+            Type="{of_document}/{kind}" Target="{target}"/></Relationships>"#
+        )
+    };
+    let main = format!("{FORMATS}/spreadsheetml/2006/main");
+    let files = [
+        ("[Content_Types].xml", format!(r#"{HEAD}<Types xmlns="{FORMATS}/package/2006/content-types"/>"#)),
+        ("_rels/.rels", relation("officeDocument", "xl/workbook.xml")),
+        ("xl/_rels/workbook.xml.rels", relation("worksheet", "worksheets/sheet1.xml")),
+        (
+            "xl/workbook.xml",
+            format!(
+                r#"{HEAD}<workbook xmlns="{main}" xmlns:r="{of_document}"><sheets>
+                <sheet name="meta" sheetId="1" r:id="rId1"/></sheets></workbook>"#
+            ),
+        ),
+        (
+            "xl/worksheets/sheet1.xml",
+            format!(r#"{HEAD}<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>"#),
+        ),
+    ];
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in files {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(text.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+#[cfg(feature = "tables")]
+#[test]
+fn a_table_may_be_a_workbook_of_excel() {
+    let text = |cell: &str, text: &str| format!(r#"<c r="{cell}" t="inlineStr"><is><t>{text}</t></is></c>"#);
+    let rows = format!(
+        r#"<row r="1">{}{}{}</row><row r="2">{}<c r="B2"><v>3.5</v></c><c r="C2" t="b"><v>1</v></c></row>
+        <row r="3">{}<c r="B3"><v>4</v></c></row>"#,
+        text("A1", "file_name"),
+        text("B1", "waves"),
+        text("C1", "night"),
+        text("A2", "a.png"),
+        text("A3", "c"),
+    );
+    let place = Place::new(&[
+        ("image_1/a.png", &png("a")),
+        ("image_1/c.png", &png("c")),
+        ("meta.xlsx", &workbook(&rows)),
+    ]);
+    place.upload(json!({ "metadata_path": place.folder.path().join("meta.xlsx") })).unwrap();
+    let units = place.units.lock().unwrap().clone();
+    let meta = |index: usize| units[index]["meta"].clone();
+    assert_eq!((&meta(0)["waves"], &meta(0)["night"]), (&json!(3.5), &json!(true)));
+    assert_eq!((meta(1)["waves"].as_f64(), &meta(1)["night"]), (Some(4.0), &Value::Null));
 }
