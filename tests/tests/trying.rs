@@ -81,6 +81,41 @@ fn a_pure_action_that_panics_at_a_bound_is_found_and_others_are_not_run() {
     test("--execute").run().code(1);
 }
 
+const SAVES: &str = r#"//! A generated plugin.
+use synapse_sdk::kinds::TrainAction;
+use synapse_sdk::prelude::*;
+
+/// Saves a model.
+#[derive(Action, Default)]
+#[action(name = "save", example = {} => "model-1")]
+pub struct Save;
+
+impl TrainAction for Save {}
+
+impl Action for Save {
+    type Params = ();
+    type Output = Id;
+
+    fn execute(&self, _params: (), ctx: &Context) -> Result<Id> {
+        let path = ctx.work_dir()?.join("weights.bin");
+        std::fs::write(&path, "weights")?;
+        Ok(self.create_model(path).save(ctx)?.id)
+    }
+}
+
+synapse_sdk::export_plugin!(Save);
+"#;
+
+#[test]
+fn what_examples_save_does_not_land_in_the_users_store() {
+    let synapse = Synapse::new();
+    let plugin = Generated::new("saving_plugin", SAVES);
+    let tested = plugin.call(&synapse, "plugin test --no-crate-tests --json").arg(plugin.folder());
+    let document = tested.run().code(0).document();
+    assert_eq!(document["actions"][0]["examples"], 1, "{document:#}");
+    assert!(!synapse.home().join("store").exists());
+}
+
 #[test]
 fn failing_tests_of_the_crate_fail_the_command() {
     let plugin = divides("failing_plugin", "", "{ \"quotient\": 2 }");

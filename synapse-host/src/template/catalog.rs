@@ -106,16 +106,16 @@ const NEURAL_NET: Template = Template {
     actions: &[
         TemplateAction {
             name: "train",
-            item: "train::train",
+            item: "train::Train",
             method: Method::Job,
             input: None,
             output: Some("model_weights"),
-            about: "Trains a model, from a checkpoint where the run has one",
+            about: "Trains a model, from a checkpoint where there is one",
             params: "params/train.json",
         },
         TemplateAction {
             name: "test",
-            item: "test::test",
+            item: "test::Test",
             method: Method::Job,
             input: Some("model_weights"),
             output: Some("test_results"),
@@ -134,7 +134,7 @@ const NEURAL_NET: Template = Template {
     ],
     files: files! { "neural_net":
         "src/lib.rs" = "src/lib.rs", "what the plugin exports";
-        "src/train.rs" = "src/train.rs", "`train`: progress, metrics, checkpoint";
+        "src/train.rs" = "src/train.rs", "`train`: checkpoint, epochs, metrics, the saved model";
         "src/test.rs" = "src/test.rs", "`test`";
         "src/inference.rs" = "src/inference.rs", "`inference`: a model loaded once";
         "src/model.rs" = "src/model.rs", "the model";

@@ -6,6 +6,8 @@ mod compare;
 mod generate;
 mod pattern_text;
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -59,10 +61,12 @@ pub struct Problem {
 pub fn action(plugin: &Plugin, name: &str, spec: &ActionSpec, options: TrialOptions) -> Trial {
     pattern::enable();
     let mut trial = Trial { action: name.to_owned(), ..Trial::default() };
+    let store = Scratch::new();
     let request = |params: &Value| {
         RunRequest::new(plugin.image().path.clone(), name)
             .mode(Mode::Isolated)
             .timeout(options.timeout)
+            .store(&store.0)
             .params_json(params.to_string())
     };
     for (index, example) in spec.examples.iter().enumerate() {
@@ -88,6 +92,26 @@ pub fn action(plugin: &Plugin, name: &str, spec: &ActionSpec, options: TrialOpti
         }
     }
     trial
+}
+
+/// A folder for what actions save while they are tried, so that it does not
+/// land in the store of who tries them.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        static UNIQUE: AtomicU64 = AtomicU64::new(0);
+        let number = UNIQUE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("synapse-trial-{}-{number}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It is only there when something was saved.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Trial {

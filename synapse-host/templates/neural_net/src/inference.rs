@@ -1,19 +1,19 @@
-//! `inference`: classes of points. The action is a type, so that a model is
-//! loaded once and serves many calls.
+//! `inference`: classes of points, with a model that is loaded once and serves
+//! many calls.
 
-use std::collections::HashMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-
+use synapse_sdk::kinds::{InferenceAction, ModelCache};
 use synapse_sdk::prelude::*;
 
 use crate::model::Model;
 
+/// Points that the model is asked about together.
+const BATCH: usize = 256;
+
 /// Which model, and for what.
 #[params]
 pub struct InferenceParams {
-    /// The model's file
-    model: String,
+    /// The model; that of the run without it
+    model: Option<Id>,
     /// Points, two coordinates each
     #[param(items(min = 1, max = 10_000))]
     points: Vec<[f64; 2]>,
@@ -31,18 +31,31 @@ pub struct Prediction {
 #[derive(Action, Default)]
 #[action(category = NeuralNet, method = Serve, input = ModelWeights, output = InferenceResults)]
 pub struct Inference {
-    loaded: Mutex<HashMap<String, Arc<Model>>>,
+    models: ModelCache<Model>,
 }
 
-impl Inference {
-    fn model(&self, path: &str) -> Result<Arc<Model>> {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = loaded.get(path) {
-            return Ok(Arc::clone(model));
-        }
-        let model = Arc::new(Model::load(Path::new(path))?);
-        loaded.insert(path.to_owned(), Arc::clone(&model));
-        Ok(model)
+impl InferenceAction for Inference {
+    type Model = Model;
+    type Input = [f64; 2];
+    type Prediction = Prediction;
+
+    fn models(&self) -> &ModelCache<Model> {
+        &self.models
+    }
+
+    fn read_model(&self, checkpoint: &Checkpoint) -> Result<Model> {
+        Model::load(&checkpoint.path)
+    }
+
+    fn infer(&self, model: &Model, batch: Vec<[f64; 2]>) -> Result<Vec<Prediction>> {
+        let predict = |point: [f64; 2]| {
+            let probability = model.probability(point);
+            Prediction {
+                first_class: probability > 0.5,
+                probability,
+            }
+        };
+        Ok(batch.into_iter().map(predict).collect())
     }
 }
 
@@ -50,15 +63,15 @@ impl Action for Inference {
     type Params = InferenceParams;
     type Output = Vec<Prediction>;
 
-    fn execute(&self, params: InferenceParams, _ctx: &Context) -> Result<Vec<Prediction>> {
-        let model = self.model(&params.model)?;
-        let predict = |point: &[f64; 2]| {
-            let probability = model.probability(*point);
-            Prediction {
-                first_class: probability > 0.5,
-                probability,
-            }
-        };
-        Ok(params.points.iter().map(predict).collect())
+    fn execute(&self, params: InferenceParams, ctx: &Context) -> Result<Vec<Prediction>> {
+        self.plan_phases(ctx);
+        let model = self.load_model(&params.model, ctx)?;
+        let mut predictions = Vec::new();
+        let points = params.points.into_iter().map(Ok);
+        self.infer_all(&model, points, BATCH, ctx, |prediction| {
+            predictions.push(prediction);
+            Ok(())
+        })?;
+        Ok(predictions)
     }
 }

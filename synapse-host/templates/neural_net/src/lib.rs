@@ -10,4 +10,4 @@ pub mod model;
 pub mod test;
 pub mod train;
 
-synapse_sdk::export_plugin!(train::train, test::test, inference::Inference);
+synapse_sdk::export_plugin!(train::Train, test::Test, inference::Inference);

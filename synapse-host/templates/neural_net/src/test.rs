@@ -1,7 +1,6 @@
 //! `test`: how good a model is on data it has not seen.
 
-use std::path::Path;
-
+use synapse_sdk::kinds::TrainAction;
 use synapse_sdk::prelude::*;
 
 use crate::data::samples;
@@ -10,8 +9,8 @@ use crate::model::Model;
 /// What to test, and on how much.
 #[params]
 pub struct TestParams {
-    /// The model's file; the run's checkpoint without it
-    model: Option<String>,
+    /// The model; that of the run without it
+    model: Option<Id>,
     /// Points to test on
     #[param(default = 200, ge = 1, le = 1_000_000)]
     samples: usize,
@@ -26,18 +25,24 @@ pub struct TestResult {
 }
 
 /// Tests a model on points it has not seen.
+#[derive(Action, Default)]
 #[action(category = NeuralNet, method = Job, input = ModelWeights, output = TestResults)]
-pub fn test(params: TestParams, ctx: &Context) -> Result<TestResult> {
-    let checkpoint = ctx.checkpoint();
-    let path = match (&params.model, &checkpoint) {
-        (Some(path), _) => Path::new(path),
-        (None, Some(checkpoint)) => &checkpoint.path,
-        (None, None) => {
-            return Err(ValidationError::new("there is no model to test")
-                .hint("name one with `-P model=…` or --checkpoint; `train` prints its path"));
-        }
-    };
-    let accuracy = Model::load(path)?.accuracy(&samples(2, params.samples));
-    ctx.set_metrics(json!({ "accuracy": accuracy }), "test")?;
-    Ok(TestResult { accuracy })
+pub struct Test;
+
+// Gives `get_checkpoint`.
+impl TrainAction for Test {}
+
+impl Action for Test {
+    type Params = TestParams;
+    type Output = TestResult;
+
+    fn execute(&self, params: TestParams, ctx: &Context) -> Result<TestResult> {
+        let checkpoint = self.get_checkpoint(&params.model, ctx)?.ok_or_else(|| {
+            ValidationError::new("there is no model to test")
+                .hint("name one with `-P model=…` or --checkpoint; `train` prints its id")
+        })?;
+        let accuracy = Model::load(&checkpoint.path)?.accuracy(&samples(2, params.samples));
+        ctx.set_metrics(json!({ "accuracy": accuracy }), "test")?;
+        Ok(TestResult { accuracy })
+    }
 }

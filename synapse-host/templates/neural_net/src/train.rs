@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use synapse_sdk::kinds::{Goal, TrainAction};
 use synapse_sdk::prelude::*;
 
 use crate::data::samples;
@@ -10,65 +11,84 @@ use crate::model::Model;
 /// How to train.
 #[params]
 pub struct TrainParams {
-    /// Passes over the data, those of the checkpoint included
+    /// Model to go on from
+    checkpoint: Option<Id>,
+    /// Passes over the data, after those of the checkpoint
     #[param(default = 20, ge = 1, le = 1000)]
-    epochs: u32,
+    epochs: u64,
     /// Length of a step
     #[param(default = 0.5, gt = 0, le = 10)]
     learning_rate: f64,
     /// Points to train on
     #[param(default = 400, ge = 1, le = 1_000_000)]
     samples: usize,
-    /// Where the model is written; the run's work folder without it
-    #[param(exclude_from_ui)]
-    output: Option<String>,
 }
 
 /// What training gave.
 #[result]
 pub struct TrainResult {
-    /// The model's file
-    pub model_path: String,
-    pub final_loss: f64,
-    /// Share of training points whose class the model tells
-    pub accuracy: f64,
+    /// The saved model
+    pub model_id: Id,
+    /// Its file
+    pub model_path: PathBuf,
+    /// Mean loss of the best epoch
+    pub loss: f64,
     /// Passes over the data, those of the checkpoint included
-    pub epochs: u32,
+    pub epochs: u64,
 }
 
-/// Trains a model, from a checkpoint where the run has one.
+/// Trains a model, from a checkpoint where there is one.
+#[derive(Action, Default)]
 #[action(
     category = NeuralNet,
     method = Job,
     output = ModelWeights,
     example = { "epochs": 3 } => { "epochs": 3 },
 )]
-pub fn train(params: TrainParams, ctx: &Context) -> Result<TrainResult> {
-    let mut model = match ctx.checkpoint() {
-        Some(checkpoint) => Model::load(&checkpoint.path)?,
-        None => Model::default(),
-    };
-    if model.epochs > 0 {
-        ctx.log_message(format!("going on after epoch {}", model.epochs), "info");
+pub struct Train;
+
+// Gives `get_dataset`, `get_checkpoint`, `epochs`, `create_model`.
+impl TrainAction for Train {}
+
+impl Action for Train {
+    type Params = TrainParams;
+    type Output = TrainResult;
+
+    fn execute(&self, params: TrainParams, ctx: &Context) -> Result<TrainResult> {
+        self.plan_phases(ctx);
+        let checkpoint = self.get_checkpoint(&params.checkpoint, ctx)?;
+        let data = samples(1, params.samples);
+
+        let mut epochs = self
+            .epochs(params.epochs, ctx)
+            .after(checkpoint.as_ref())
+            .best("loss", Goal::Min);
+        let mut model = match (epochs.resume()?, &checkpoint) {
+            // An earlier attempt of this job was stopped.
+            (Some(saved), _) => Model::from_bytes(&saved)?,
+            (None, Some(checkpoint)) => Model::load(&checkpoint.path)?,
+            (None, None) => Model::default(),
+        };
+        while epochs.next_epoch()?.is_some() {
+            model.train_epoch(&data, params.learning_rate);
+            let metrics = json!({ "loss": model.loss(&data) });
+            epochs.end_epoch(metrics, || Ok(model.to_bytes()))?;
+        }
+
+        let best = epochs.best_so_far().context("the loss is no number")?;
+        let path = ctx.work_dir()?.join("model.json");
+        std::fs::write(&path, &best.model)?;
+        let saved = self
+            .create_model(path)
+            .metrics(json!({ "loss": best.value }))
+            .epochs(epochs.done())
+            .save(ctx)?;
+        ctx.log_message(format!("saved as {}", saved.id), "success");
+        Ok(TrainResult {
+            model_id: saved.id,
+            model_path: saved.path,
+            loss: best.value,
+            epochs: epochs.done(),
+        })
     }
-    let data = samples(1, params.samples);
-    let mut final_loss = 0.0;
-    while model.epochs < params.epochs {
-        final_loss = model.train_epoch(&data, params.learning_rate);
-        let metrics = json!({ "epoch": model.epochs, "loss": final_loss });
-        ctx.set_metrics(metrics, "train")?;
-        // An error once the run is cancelled: `?` then ends the action.
-        ctx.set_progress(model.epochs, params.epochs, "train")?;
-    }
-    let model_path = match &params.output {
-        Some(path) => PathBuf::from(path),
-        None => ctx.work_dir()?.join("model.json"),
-    };
-    model.save(&model_path)?;
-    Ok(TrainResult {
-        model_path: model_path.to_string_lossy().into_owned(),
-        final_loss,
-        accuracy: model.accuracy(&data),
-        epochs: model.epochs,
-    })
 }
