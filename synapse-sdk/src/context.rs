@@ -1,6 +1,7 @@
 //! The context every action is given.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -8,11 +9,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::env::Env;
-use crate::errors::{ErrorKind, PluginError, Result, ValidationError};
+use crate::errors::{ErrorKind, PluginError, Result, ResultExt as _, ValidationError};
 use crate::events::{Event, EventBody, IntoLevel, Level};
 use crate::params::CheckContext;
 use crate::progress::ProgressBook;
-use crate::services::{AgentClient, Checkpoint, Client, RunInfo, Services};
+use crate::services::{AgentClient, Checkpoint, Client, RunInfo, SHARED_DIR, Services};
 use crate::watch::Watch;
 
 /// What an action gets from whoever runs it: a way to report, its variables,
@@ -282,6 +283,28 @@ impl Context {
     /// It cannot be made.
     pub fn work_dir(&self) -> Result<PathBuf> {
         self.services.work_dir()
+    }
+
+    /// A folder that this action shares with the other nodes of its pipeline:
+    /// `datasets`, `models`, `artifacts`, `logs` or `checkpoints`, or any other
+    /// name. Where the action is no node of one, it lies in its
+    /// [work folder](Self::work_dir).
+    ///
+    /// # Errors
+    /// [`Validation`](ErrorKind::Validation) when `name` is no plain name;
+    /// the folder cannot be made.
+    pub fn shared_dir(&self, name: &str) -> Result<PathBuf> {
+        if !matches!(Path::new(name).components().next(), Some(Component::Normal(part)) if part == name) {
+            return Err(ValidationError::new(format!("`{name}` is no name of a shared folder"))
+                .hint("write a plain name, such as `models`"));
+        }
+        let shared = match self.env().get(SHARED_DIR) {
+            Some(folder) => PathBuf::from(folder),
+            None => self.work_dir()?,
+        };
+        let folder = shared.join(name);
+        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        Ok(folder)
     }
 
     /// Keeps `bytes` for a later attempt of this job, replacing what `key` held.

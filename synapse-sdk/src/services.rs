@@ -15,6 +15,10 @@ use crate::env::Env;
 use crate::errors::{Result, ValidationError};
 use crate::events::Event;
 
+/// The variable by which a host tells where the folders lie that
+/// [`shared_dir`](crate::Context::shared_dir) gives.
+pub const SHARED_DIR: &str = "SYNAPSE_PIPELINE_DIR";
+
 /// What an action may ask of whoever runs it, for the time of one call.
 pub trait Services: Send + Sync {
     /// Takes an event. Metrics and log entries are never lost; of progress,

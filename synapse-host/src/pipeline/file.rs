@@ -13,7 +13,7 @@ use super::condition::Condition;
 use super::expression::{Expression, Head};
 use super::model::{Input, InputType, Location, Node, OnFailure, Param, Pipeline, Places, RetryPolicy};
 use crate::config::fields::{Field, Fields};
-use crate::config::problems::{Place, Problem, Problems};
+use crate::config::problems::{Place, Problem, Problems, Severity};
 use crate::config::yaml::{self, Content, Entry};
 use crate::plugin_ref::PluginRef;
 use crate::run::{Mode, Resources};
@@ -34,6 +34,23 @@ pub struct Read {
 /// # Errors
 /// Every problem, warnings included, if at least one of them is an error.
 pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Read, Vec<Problem>> {
+    match parse_as_far_as_possible(text, file, folder) {
+        (Some(pipeline), problems) if !has_errors(&problems) => Ok(Read { pipeline, warnings: problems }),
+        (_, problems) => Err(problems),
+    }
+}
+
+pub(super) fn has_errors(problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
+}
+
+/// The same of a file with errors: what can be made of it, and everything that
+/// is wrong or questionable.
+pub(super) fn parse_as_far_as_possible(
+    text: &str,
+    file: &str,
+    folder: &Path,
+) -> (Option<Pipeline>, Vec<Problem>) {
     let mut problems = Problems::default();
     let hidden = hide_references(text);
     let root = yaml::read_or(&hidden, "give at least `nodes`", &mut problems);
@@ -41,10 +58,7 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Read, Vec<Problem>
         show_references(&mut root);
         pipeline(&root, text, file, folder, &mut problems)
     });
-    match pipeline.flatten() {
-        Some(pipeline) if !problems.has_errors() => Ok(Read { pipeline, warnings: problems.sorted() }),
-        _ => Err(problems.sorted()),
-    }
+    (pipeline.flatten(), problems.sorted())
 }
 
 /// Characters that mean something to YAML, moved out of its way: `${a.b}` may

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
-use synapse_sdk::PluginError;
 use synapse_sdk::data_type::{BUILT_IN, Compatibility};
 use synapse_sdk::errors::Result;
 use synapse_sdk::manifest::{ActionSpec, DataTypeSpec};
+use synapse_sdk::{ErrorKind, PluginError};
 
 use super::model::Pipeline;
 use crate::config::problems::{Problem, Problems};
@@ -34,6 +34,8 @@ pub(crate) struct Offers {
     /// Every action of every plugin the pipeline names.
     pub(crate) all: Vec<Arc<Offer>>,
     pub(crate) types: DataTypes,
+    /// Whether a plugin could not be built.
+    pub(crate) unbuilt: bool,
 }
 
 impl Offers {
@@ -47,7 +49,13 @@ impl Offers {
         let mut known: HashMap<String, Result<Vec<Arc<Offer>>, PluginError>> = HashMap::new();
         let mut types = DataTypes::built_in();
         let mut nodes = Vec::with_capacity(pipeline.nodes.len());
+        let mut unbuilt = false;
         for node in &pipeline.nodes {
+            if node.plugin_text.is_empty() || node.action.is_empty() {
+                // Told where the file was read.
+                nodes.push(None);
+                continue;
+            }
             let offered = known.entry(node.plugin.to_string()).or_insert_with(|| {
                 let plugin = resolver.resolve(&node.plugin, None)?;
                 if here && plugin.image().inspected.panic_unwinds {
@@ -87,6 +95,7 @@ impl Offers {
                     None
                 }
                 Err(error) => {
+                    unbuilt |= error.kind() == ErrorKind::Build;
                     let message = format!("plugin `{}`: {error}", node.plugin_text);
                     let problem = Problem::error(node.at.plugin, path("plugin"), message);
                     problems.push(problem.maybe_hint(error.hint_text().map(str::to_owned)));
@@ -99,7 +108,7 @@ impl Offers {
             known.into_iter().filter_map(|(name, offered)| Some((name, offered.ok()?))).collect();
         all.sort_by(|left, right| left.0.cmp(&right.0));
         let all = all.into_iter().flat_map(|(_, offered)| offered).collect();
-        Self { nodes, all, types }
+        Self { nodes, all, types, unbuilt }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Runs of pipelines: started, gone on with, looked at.
+//! Runs of pipelines: started, and gone on with.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use synapse_sdk::errors::{IncompatiblePlugin, NotFoundError, Result, ResultExt};
-use synapse_sdk::events::{Rfc3339, now};
+use synapse_sdk::events::now;
+use synapse_sdk::services::SHARED_DIR;
 use synapse_sdk::words::words;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
@@ -26,9 +27,6 @@ use crate::run::{Mode, milliseconds};
 
 /// Folders that the nodes of a run share, below `work`.
 const WORK_FOLDERS: [&str; 5] = ["datasets", "models", "artifacts", "logs", "checkpoints"];
-
-/// The variable that names the shared folder.
-const DIR_VARIABLE: &str = "SYNAPSE_PIPELINE_DIR";
 
 words! {
     /// What becomes of finished nodes whose plugin has changed since.
@@ -189,9 +187,8 @@ fn carry_out(prepared: Prepared, options: &RunOptions, watcher: &mut dyn Watcher
     let begun = Instant::now();
     let plan = Arc::new(plan);
     let dir = folder.join("work").display().to_string();
-    let own: Env = [(DIR_VARIABLE.to_owned(), dir), ("SYNAPSE_PIPELINE_RUN".to_owned(), id.clone())]
-        .into_iter()
-        .collect();
+    let own: Env =
+        [(SHARED_DIR.to_owned(), dir), ("SYNAPSE_PIPELINE_RUN".to_owned(), id.clone())].into_iter().collect();
     let job = Job {
         plan: Arc::clone(&plan),
         inputs: inputs.clone(),
@@ -324,7 +321,7 @@ impl Resumable {
         let read = parse(&header.text, &header.file, &header.folder)
             .map_err(|problems| invalid(&header.file, &problems))?;
         let mut plan = check(read.pipeline, resolver, !(header.isolated || options.isolated))
-            .map_err(|problems| invalid(&header.file, &problems))?;
+            .map_err(|refused| refused.error(&header.file))?;
         isolate(&mut plan, header.isolated || options.isolated);
         let mut earlier = earlier(&plan, &self.lines);
         let stamps = stamps(&plan, home)?;
@@ -456,120 +453,4 @@ fn drop_results(plan: &Plan, earlier: &mut Earlier, plugins: &[&str], folder: &P
         let _ = fs::remove_dir_all(folder.join("nodes").join(&nodes[*index].name));
     }
     dropped.iter().map(|index| nodes[*index].name.clone()).collect()
-}
-
-/// A run of a pipeline in one line.
-#[derive(Clone, Debug)]
-pub struct PipelineRun {
-    /// Its id.
-    pub id: String,
-    /// The pipeline's name.
-    pub name: String,
-    /// How it stands.
-    pub status: Status,
-    /// When it started, as RFC 3339, UTC.
-    pub started: Option<String>,
-    /// How long its last process took, once that has ended, in milliseconds.
-    pub ms: Option<f64>,
-}
-
-impl PipelineRun {
-    /// As the command line shows it among other runs.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "id": self.id, "kind": "pipeline", "status": self.status.as_str(), "plugin": null,
-            "action": self.name, "mode": null, "started": self.started, "ms": self.ms,
-        })
-    }
-}
-
-/// The runs of pipelines below `home`, newest first.
-pub fn list(home: &Home) -> Vec<PipelineRun> {
-    let runs = home.pipelines();
-    crate::record::all_ids(&runs).into_iter().map(|id| summary(&runs.join(&id), &id)).collect()
-}
-
-fn summary(folder: &Path, id: &str) -> PipelineRun {
-    let damaged = || PipelineRun {
-        id: id.to_owned(),
-        name: String::new(),
-        status: Status::Damaged,
-        started: None,
-        ms: None,
-    };
-    let Ok(lines) = journal::read(folder) else { return damaged() };
-    let Some(Line::Run(header)) = lines.first() else { return damaged() };
-    let (status, ms) = stand(&lines, folder);
-    let started = Some(Rfc3339(header.started).to_string());
-    PipelineRun { id: id.to_owned(), name: header.name.clone(), status, started, ms }
-}
-
-fn stand(lines: &[Line], folder: &Path) -> (Status, Option<f64>) {
-    match lines.last() {
-        Some(Line::Ended { s, ms }) => (s.parse().unwrap_or(Status::Damaged), Some(*ms)),
-        _ if journal::goes_on(folder) => (Status::Running, None),
-        _ => (Status::Crashed, None),
-    }
-}
-
-/// A run of a pipeline with its nodes, as JSON; `wanted` is an id, the
-/// beginning of one, or `last`.
-///
-/// # Errors
-/// There is no such run, or its journal is damaged.
-pub fn show(home: &Home, wanted: &str) -> Result<Value> {
-    let id = find(&home.pipelines(), wanted)?;
-    let folder = home.pipelines().join(&id);
-    let lines = journal::read(&folder)?;
-    let Some(Line::Run(header)) = lines.first() else {
-        return Err(PluginError::new(
-            ErrorKind::Archive,
-            format!("the journal of run {id} has no beginning"),
-        ));
-    };
-    let (status, ms) = stand(&lines, &folder);
-    let going_on = status == Status::Running;
-    let mut nodes: Vec<(String, Map<String, Value>)> = Vec::new();
-    for line in &lines {
-        note(&mut nodes, line, going_on);
-    }
-    let nodes: Vec<Value> = nodes.into_iter().map(|(_, node)| Value::Object(node)).collect();
-    Ok(json!({
-        "run": {
-            "id": id, "kind": "pipeline", "status": status.as_str(), "pipeline": header.name,
-            "file": header.file, "started": Rfc3339(header.started).to_string(), "ms": ms, "folder": folder,
-        },
-        "inputs": header.inputs,
-        "nodes": nodes,
-    }))
-}
-
-fn note(nodes: &mut Vec<(String, Map<String, Value>)>, line: &Line, going_on: bool) {
-    let mut set = |name: &str, item: Option<usize>, key: &str, value: Value| {
-        let label = item.map_or_else(|| name.to_owned(), |item| format!("{name}[{item}]"));
-        let at = nodes.iter().position(|(known, _)| *known == label).unwrap_or_else(|| {
-            nodes.push((label.clone(), Map::from_iter([("name".to_owned(), label.clone().into())])));
-            nodes.len() - 1
-        });
-        nodes[at].1.insert(key.to_owned(), value);
-    };
-    match line {
-        Line::Start { n, i, a } => {
-            set(n, *i, "status", if going_on { "running" } else { "interrupted" }.into());
-            set(n, *i, "attempts", (*a).into());
-        }
-        Line::Done { n, i, ms, cached, r } => {
-            set(n, *i, "status", if *cached { "cached" } else { "succeeded" }.into());
-            set(n, *i, "ms", (*ms).into());
-            set(n, *i, "result", serde_json::from_str(r.get()).unwrap_or_default());
-        }
-        Line::Failed { n, i, ms, e } => {
-            set(n, *i, "status", "failed".into());
-            set(n, *i, "ms", (*ms).into());
-            set(n, *i, "error", e.clone());
-        }
-        Line::Skipped { n } => set(n, None, "status", "skipped".into()),
-        Line::RolledBack { n } => set(n, None, "rolled_back", true.into()),
-        Line::Run(_) | Line::Resumed { .. } | Line::Ended { .. } => {}
-    }
 }

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::errors::{Result, ResultExt};
 use crate::events::{Event, EventBody};
 use crate::progress::ProgressBook;
-use crate::services::{AgentClient, Client, RunInfo, Services};
+use crate::services::{AgentClient, Client, RunInfo, SHARED_DIR, Services};
 
 /// Percent with two decimals, as a count.
 const PARTS: f64 = 100.0;
@@ -56,7 +56,12 @@ impl Services for StepServices {
     }
 
     fn info(&self) -> Result<RunInfo> {
-        self.run.info()
+        let mut info = self.run.info()?;
+        // Steps share folders as nodes of a pipeline of plugins do.
+        if !info.env.contains(SHARED_DIR) {
+            info.env.set(SHARED_DIR, self.run.work_dir()?.display().to_string());
+        }
+        Ok(info)
     }
 
     fn work_dir(&self) -> Result<PathBuf> {

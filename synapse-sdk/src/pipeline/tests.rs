@@ -377,3 +377,29 @@ fn ways_run_at_the_same_time_and_a_failure_stops_the_other() {
     assert_eq!(error.to_string(), "Step 'meet' failed: on purpose");
     assert_eq!(MET.load(Ordering::SeqCst), 2);
 }
+
+#[test]
+fn steps_share_folders_and_have_work_folders_of_their_own() {
+    #[action]
+    fn first(_params: (), ctx: &Context) -> Result<Value> {
+        std::fs::write(ctx.shared_dir("models")?.join("m"), "weights")?;
+        Ok(json!({ "work": ctx.work_dir()? }))
+    }
+
+    #[action]
+    fn second(_params: (), ctx: &Context) -> Result<Value> {
+        let model = std::fs::read_to_string(ctx.shared_dir("models")?.join("m"))?;
+        Ok(json!({ "work": ctx.work_dir()?, "model": model }))
+    }
+
+    let pipeline = Pipeline::start::<first>().then::<second>();
+    let ctx = LocalExecutor::new().context();
+    let run = pipeline.run((), &ctx).unwrap();
+    assert_eq!(run.output()["model"], "weights");
+    assert_ne!(run.output()["work"], run.results().get::<first>()["work"]);
+    let error = ctx.shared_dir("../models").unwrap_err();
+    assert_eq!(
+        (error.kind(), error.message()),
+        (ErrorKind::Validation, "`../models` is no name of a shared folder")
+    );
+}

@@ -2,6 +2,7 @@
 //! was finished stays finished.
 
 mod checking;
+mod looking;
 mod resuming;
 mod running;
 

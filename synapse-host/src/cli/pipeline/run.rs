@@ -187,8 +187,13 @@ fn tell(report: Report, resumable: bool, signals: &Signals, output: &mut Output)
     if resumable {
         hints.push(format!("`synapse pipeline resume {}` goes on where it ended", report.id));
     }
-    let own = error.details_json().clone();
-    let details = json!({ "run": document["run"], "nodes": document["nodes"], "details": own });
-    let error = signals.explain(error.details(details));
+    // A person has the table of nodes before their eyes.
+    let error = if output.is_json() {
+        let own = error.details_json().clone();
+        error.details(json!({ "run": document["run"], "nodes": document["nodes"], "details": own }))
+    } else {
+        error
+    };
+    let error = signals.explain(error);
     Err(if hints.is_empty() { error } else { error.hint(hints.join("; ")) })
 }

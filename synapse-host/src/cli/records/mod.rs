@@ -2,6 +2,7 @@
 
 mod follow;
 mod list;
+mod pipeline;
 mod rerun;
 mod show;
 

@@ -12,6 +12,7 @@ use super::super::Common;
 use super::super::output::Output;
 use super::super::params::ParamsArgs;
 use super::super::run_action::{Wanted, carry_out};
+use super::pipeline;
 use crate::home::Home;
 use crate::plugin::Plugin;
 use crate::plugin_ref::PluginRef;
@@ -47,6 +48,12 @@ pub(crate) struct RerunArgs {
 
 impl RerunArgs {
     pub(super) fn execute(self, home: &Home, common: &Common, output: &mut Output) -> Result<()> {
+        if let Some(id) = pipeline::meant(home, &self.id) {
+            let error = NotFoundError::new(format!("run {id} is of a pipeline, not of an action"));
+            return Err(error.hint(format!(
+                "`synapse pipeline resume {id}` goes on with it; `synapse pipeline run` starts another"
+            )));
+        }
         let run = record::load(home, &self.id)?;
         let mut request = request_of(&run)?;
         if self.isolated {

@@ -8,11 +8,12 @@ use synapse_sdk::PluginError;
 use synapse_sdk::errors::Result;
 
 use super::super::output::{Output, duration};
-use super::follow;
+use super::{follow, pipeline};
 use crate::home::Home;
 use crate::record::{self, FullRun};
 
-/// Show what a run was given, what it reported, and what it gave
+/// Show what a run was given, what it reported, and what it gave; of a
+/// pipeline's run, its nodes
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -31,6 +32,9 @@ pub(crate) struct ShowArgs {
 
 impl ShowArgs {
     pub(super) fn execute(&self, home: &Home, output: &mut Output) -> Result<ExitCode> {
+        if let Some(id) = pipeline::meant(home, &self.id) {
+            return pipeline::execute(home, &id, self.follow, output);
+        }
         if self.follow {
             return follow::execute(home, &self.id, output);
         }

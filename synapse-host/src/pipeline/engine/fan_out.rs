@@ -20,7 +20,11 @@ impl Engine {
         }
         if left == 0 {
             let all = results.into_iter().flatten().collect();
-            self.end_node(state, index, NodeStatus::Succeeded, Some(Value::Array(all)), None);
+            // An empty list was not finished before: there is nothing to it.
+            let status = if list.is_empty() { NodeStatus::Succeeded } else { NodeStatus::Kept };
+            let attempts = (0..list.len()).map(|item| self.earlier.attempts.get(&(index, Some(item))));
+            state.nodes[index].attempts = attempts.flatten().copied().max().unwrap_or(1);
+            self.end_node(state, index, status, Some(Value::Array(all)), None);
             return false;
         }
         let limit = self.node(index).concurrency.unwrap_or(usize::MAX);
