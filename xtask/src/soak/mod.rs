@@ -11,10 +11,10 @@
 //!
 //! ```ignore
 //! pub(super) const PART: Part =
-//!     Part { name: "pipelines", about: "a pipeline's host is killed and goes on", short: true, run };
+//!     Part { name: "stores", about: "two write to one store", short: true, run };
 //!
 //! fn run(soak: &Soak) -> Result<Outcome> {
-//!     let tests = soak.tests("synapse-tests", &["pipeline_kills"])?;
+//!     let tests = soak.tests("synapse-tests", &["stores"])?;
 //!     let done = soak.repeat_tests(&tests)?;
 //!     Ok(Outcome::Held(format!("{done}, nothing left behind")))
 //! }
@@ -33,6 +33,7 @@ mod floods;
 mod fuzz;
 mod kills;
 mod leftovers;
+mod pipelines;
 mod report;
 mod sanitizer;
 mod valgrind;
@@ -47,8 +48,16 @@ use self::context::Soak;
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 /// In the order in which they run.
-const PARTS: &[Part] =
-    &[faults::PART, kills::PART, floods::PART, datasets::PART, fuzz::PART, sanitizer::PART, valgrind::PART];
+const PARTS: &[Part] = &[
+    faults::PART,
+    kills::PART,
+    floods::PART,
+    pipelines::PART,
+    datasets::PART,
+    fuzz::PART,
+    sanitizer::PART,
+    valgrind::PART,
+];
 
 /// How long each part of a short soak goes on.
 const SHORT: Duration = Duration::from_secs(15);
