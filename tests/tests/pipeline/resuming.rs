@@ -21,7 +21,7 @@ output: ${e.value}
 ";
 
 impl Case {
-    fn logging(text: &str) -> Self {
+    pub(super) fn logging(text: &str) -> Self {
         let case = Self::new("");
         let log = case.folder().join("log").display().to_string();
         case.write(&text.replace("LOG", &log));
