@@ -75,6 +75,8 @@ nodes:
         &[
             "3: nodes.a.needs … there is no node `greter` … did you mean `greeter`?",
             "3: nodes.a.needed … is unknown … did you mean `needs`?",
+            "3: nodes.a.action … no action `gret` … did you mean `greet`?",
+            "4: nodes.b.plugin … nowhere/at/all",
             "4: nodes.b.params.name … no input `epoch` … did you mean `epochs`?",
             "4: nodes.b.if: a value is missing",
             "5: nodes.run … `run` cannot be a name here",
