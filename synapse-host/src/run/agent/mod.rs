@@ -30,6 +30,8 @@ use connection::Connection;
 
 /// A host that connects says who it is within this time.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Whoever had it started needs some time until it is connected.
+const FIRST: Duration = Duration::from_secs(5);
 
 /// How an agent is started.
 #[derive(Clone, Debug)]
@@ -158,7 +160,7 @@ struct Presence {
 
 impl Presence {
     fn new() -> Self {
-        Self { count: AtomicUsize::new(0), since: Mutex::new(Instant::now()) }
+        Self { count: AtomicUsize::new(0), since: Mutex::new(Instant::now() + FIRST) }
     }
 
     fn enter(self: &Arc<Self>) -> Present {

@@ -146,49 +146,58 @@ impl Worker {
         }
         // Nobody is there, or not there any more: the actor knows, if there is one.
         let driver = wait(stopper, Driver::of(&client))??;
-        let (actor, place) = self.placed(&client, &driver, stopper, tell)?;
-        let socket = match self.options.path {
-            RayPath::Client => None,
-            RayPath::Direct => Some(direct(&place).map_err(|error| out_of_reach(&place, &error))?),
-            RayPath::Auto => direct(&place).ok(),
-        };
-        match socket {
-            Some(socket) => Ok(socket),
-            None => {
-                let stream = wait(stopper, tunnel::open(driver, actor))?.map_err(failure)?;
-                let seal = Seal::initiate(&stream, &place.secret()?)?;
-                Ok(Socket::sealed(stream.into(), seal))
+        let mut attempt = 1;
+        loop {
+            match self.attempt(&client, &driver, attempt, stopper, tell)? {
+                Ok(socket) => return Ok(socket),
+                // It was just ending, or its package is not there any more.
+                Err(Error::Exception(exception)) if attempt < ATTEMPTS && may_be_made(&exception) => {
+                    attempt += 1;
+                }
+                Err(error) => return Err(failure(error)),
             }
         }
     }
 
-    /// The actor and where its worker listens. An actor that is just ending
-    /// is made again, and a package that went missing sent again.
-    fn placed(
+    /// A connection by way of the actor, which is made when it is not there. The inner error is
+    /// what Ray says of the actor.
+    fn attempt(
         &self,
         client: &Client,
         driver: &Driver,
+        attempt: u32,
         stopper: &Stopper,
         tell: &dyn Fn(&str),
-    ) -> Result<(Actor, Place)> {
-        let mut attempt = 1;
-        loop {
-            let found = wait(stopper, self.actor(client, driver, attempt, tell))??;
-            match wait(stopper, self.started(driver, &found.actor, tell)) {
-                Ok(Ok(place)) => return Ok((found.actor, place)),
-                Ok(Err(Error::Exception(exception))) if attempt < ATTEMPTS && may_be_made(&exception) => {
-                    attempt += 1;
+    ) -> Result<synapse_ray::Result<Socket>> {
+        let found = wait(stopper, self.actor(client, driver, attempt, tell))??;
+        let place = match wait(stopper, self.started(driver, &found.actor, tell)) {
+            Ok(Ok(place)) => place,
+            Ok(Err(error)) => return Ok(Err(error)),
+            Err(cancelled) => {
+                // It may wait for its resources, and get them when nobody wants them any more.
+                if found.is_new {
+                    let _ = runtime()?.block_on(tokio::time::timeout(FAREWELL, found.actor.kill()));
                 }
-                Ok(Err(error)) => return Err(failure(error)),
-                Err(cancelled) => {
-                    // It may wait for its resources, and get them when nobody wants them any more.
-                    if found.is_new {
-                        let _ = runtime()?.block_on(tokio::time::timeout(FAREWELL, found.actor.kill()));
-                    }
-                    return Err(cancelled);
+                return Err(cancelled);
+            }
+        };
+        match self.options.path {
+            RayPath::Client => {}
+            RayPath::Direct => {
+                return direct(&place).map(Ok).map_err(|error| out_of_reach(&place, &error));
+            }
+            RayPath::Auto => {
+                if let Ok(socket) = direct(&place) {
+                    return Ok(Ok(socket));
                 }
             }
         }
+        let stream = match wait(stopper, tunnel::open(driver.clone(), found.actor))? {
+            Ok(stream) => stream,
+            Err(error) => return Ok(Err(error)),
+        };
+        let seal = Seal::initiate(&stream, &place.secret()?)?;
+        Ok(Ok(Socket::sealed(stream.into(), seal)))
     }
 
     async fn known_place(&self, client: &Client) -> Result<Option<Place>> {

@@ -15,7 +15,7 @@ class SynapseActor:
         self.child = None
         self.address = None
         self.tunnels = {}
-        unused = threading.Timer(max(idle, 10), self._end_unused)
+        unused = threading.Timer(max(idle, 60), self._end_unused)
         unused.daemon = True
         unused.start()
 
