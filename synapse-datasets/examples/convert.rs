@@ -3,7 +3,7 @@
 //! ```text
 //! convert IN info|validate OUT
 //! convert IN FORMAT OUT [jobs=N] [task=detect|segment|keypoints] [images=link|copy|symlink|without]
-//!         [on_error=fail|skip|report] [from=FORMAT]
+//!         [voc_floats=yes] [on_error=fail|skip|report] [from=FORMAT]
 //! ```
 
 use std::time::Instant;
@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ("images", "copy") => options.images = Images::Copy,
             ("images", "symlink") => options.images = Images::Symlink,
             ("images", "without") => options.images = Images::Without,
+            ("voc_floats", _) => options.voc_floats = true,
             ("on_error", "fail") => read.on_error = OnError::Fail,
             ("on_error", "skip") => read.on_error = OnError::Skip,
             ("on_error", "report") => read.on_error = OnError::Report,

@@ -83,8 +83,11 @@ pub(crate) fn parse(text: &[u8]) -> Option<f64> {
 /// no decimal point. `value` is finite.
 pub(crate) fn write_shortest(value: f64, out: &mut Vec<u8>) {
     let cents = value * 100.0;
-    if cents.abs() < 1e15 && cents.round() / 100.0 == value {
-        return write_cents(cents.round() as i64, value.is_sign_negative(), out);
+    // Not `round`, which is a call where the processor may be an old one. It
+    // need not be exact: what it gives is held against the value.
+    let near = (cents + 0.5f64.copysign(cents)) as i64;
+    if cents.abs() < 1e15 && near as f64 / 100.0 == value {
+        return write_cents(near, value.is_sign_negative(), out);
     }
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(value).as_bytes();

@@ -7,6 +7,7 @@ use crate::json::{Cursor, Members, write_members, write_text};
 use crate::model::{Annotation, Header, Id, Item};
 use crate::number::{write_shortest, write_whole};
 use crate::rle;
+use std::borrow::Cow;
 
 /// The order of tools in a document.
 const TOOLS: [&str; 6] =
@@ -14,20 +15,22 @@ const TOOLS: [&str; 6] =
 
 /// The annotations of one tool, as text.
 struct Bucket {
-    tool: String,
+    tool: Cow<'static, str>,
     text: Vec<u8>,
 }
 
 /// Writes a document.
 pub(super) fn write(header: &Header, item: &Item, name: &str, has_images: bool, out: &mut Vec<u8>) {
     let mut buckets: Vec<Bucket> =
-        TOOLS.iter().map(|tool| Bucket { tool: (*tool).to_owned(), text: Vec::new() }).collect();
+        TOOLS.iter().map(|tool| Bucket { tool: Cow::Borrowed(*tool), text: Vec::new() }).collect();
+    // Most of a document is points, of which one is about so long.
+    buckets[1].text.reserve(18 * item.points.len());
     let mut used: Vec<(usize, u32)> = Vec::new();
     for (number, annotation) in item.annotations.iter().enumerate() {
         pieces(header, item, number, &mut |piece| {
             let known = buckets.iter().position(|bucket| bucket.tool == piece.tool);
             let at = known.unwrap_or_else(|| {
-                buckets.push(Bucket { tool: piece.tool.to_owned(), text: Vec::new() });
+                buckets.push(Bucket { tool: Cow::Owned(piece.tool.to_owned()), text: Vec::new() });
                 buckets.len() - 1
             });
             if let Some(class) = annotation.class {

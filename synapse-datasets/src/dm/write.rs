@@ -11,6 +11,7 @@ use crate::output::Output;
 use crate::paths::{self, split_ending};
 use crate::report::Notes;
 use crate::stream::{At, Part, Source, Target, Want};
+use std::borrow::Cow;
 
 /// A DM dataset being written.
 pub(crate) struct Writer<'s> {
@@ -95,7 +96,7 @@ fn object(
     let is_split = usize::from(own.is_some()) + shapes + joints.len() > 1;
     let mut count = 0;
     let mut piece = |tool: &str, class: &str, data: Data<'_>| {
-        let own_id = if count == 0 { id.to_owned() } else { format!("{id}-{count}") };
+        let own_id = if count == 0 { Cow::Borrowed(id) } else { Cow::Owned(format!("{id}-{count}")) };
         let object = is_split.then_some(id);
         each(&Piece {
             tool,
