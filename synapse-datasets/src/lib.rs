@@ -83,9 +83,20 @@
 //! |---|---|
 //! | COCO, DM v1, DM v2 among each other | every number as it was |
 //! | → YOLO | coordinates to 6 decimals: off by at most `0.5e-6` × width or height ([`ConvertOptions::decimals`]) |
+//! | turned boxes → YOLO oriented | corners to 6 decimals; what comes back is the box of these corners |
 //! | → VOC | whole pixels, ties to even, counted as loss where it changes a box; [`ConvertOptions::voc_floats`] keeps them |
+//! | masks → VOC | every pixel, where masks do not overlap; polygons are the pixels whose middle they hold |
 //! | YOLO → any but VOC → YOLO | the same text, if it had 6 decimals |
 //! | VOC → any → VOC | the same numbers |
+//!
+//! # Sources
+//!
+//! | format | where it is described |
+//! |---|---|
+//! | COCO, panoptic included | <https://cocodataset.org/#format-data>; runs as text: `common/maskApi.c` of <https://github.com/cocodataset/cocoapi> |
+//! | YOLO | <https://docs.ultralytics.com/datasets/detect/>, `/segment/`, `/pose/`, `/obb/`; joined parts: `merge_multi_segment` in `ultralytics/data/converter.py` |
+//! | Pascal VOC | <http://host.robots.ox.ac.uk/pascal/VOC/voc2012/devkit_doc.pdf>; label maps: <https://docs.cvat.ai/docs/manual/advanced/formats/format-voc/> |
+//! | DM v1, v2 | what the Python package `synapse-sdk` 2026.2.17 reads and writes |
 
 mod bridge;
 mod check;
