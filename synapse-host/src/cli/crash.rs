@@ -175,18 +175,23 @@ fn tell(how: &str, signal: Option<i32>) {
     let flight = Flight::now();
     let mut digits = [0; 4];
     let number = signal.map(|signal| decimal(signal.unsigned_abs(), &mut digits));
-    let mut object = Line::default();
-    push_json(&mut object, flight.as_ref(), how, number);
-    if JSON.load(Ordering::Relaxed) {
-        print(&[b"{\"error\":", object.bytes(), b"}\n"]);
-    } else {
-        tell_text(flight.as_ref(), how, number);
+    let json = JSON.load(Ordering::Relaxed);
+    // One after the other: the stack of a handler has no room for two.
+    let mut line = Line::default();
+    if !json {
+        push_text(&mut line, flight.as_ref(), how, number);
+        print(&[line.bytes()]);
+        line.length = 0;
+    }
+    push_json(&mut line, flight.as_ref(), how, number);
+    if json {
+        print(&[b"{\"error\":", line.bytes(), b"}\n"]);
     }
     let record = RECORD.load(Ordering::Relaxed);
     if record >= 0 {
         // Another thread may have been about to write: this begins a line of its own.
         let begin = b"\n{\"type\":\"end\",\"status\":\"crashed\",\"error\":";
-        write(record, &[begin, object.bytes(), b"}\n"]);
+        write(record, &[begin, line.bytes(), b"}\n"]);
     }
 }
 
@@ -202,8 +207,7 @@ fn subject(flight: Option<&Flight>) -> [&[u8]; 5] {
     }
 }
 
-fn tell_text(flight: Option<&Flight>, how: &str, signal: Option<&[u8]>) {
-    let mut line = Line::default();
+fn push_text(line: &mut Line, flight: Option<&Flight>, how: &str, signal: Option<&[u8]>) {
     line.push(b"\nerror: ");
     line.push_all(&subject(flight));
     line.push(how.as_bytes());
@@ -216,7 +220,6 @@ fn tell_text(flight: Option<&Flight>, how: &str, signal: Option<&[u8]>) {
         line.push_all(&[b"\n  last step: ", flight.step(), b", ", percent, b" %"]);
     }
     line.push_all(&[b"\nhint: ", HINT, b"\n"]);
-    print(&[line.bytes()]);
 }
 
 /// The error as `--json` and the record have it. Names hold no characters that
@@ -270,12 +273,16 @@ fn print(parts: &[&[u8]]) {
     write(STDERR.load(Ordering::Relaxed), parts);
 }
 
-/// One `write`: lines of other threads do not come between.
+/// At once: lines of other threads do not come between. Without a copy: the
+/// stack of a handler has a few KiB, of which the processor's registers take half.
 fn write(descriptor: i32, parts: &[&[u8]]) {
-    let mut line = Line::default();
-    line.push_all(parts);
-    // SAFETY: the buffer is valid; a failure has nobody to be told to.
-    unsafe { libc::write(descriptor, line.bytes().as_ptr().cast(), line.bytes().len()) };
+    let mut slices = [libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; 3];
+    for (slice, part) in slices.iter_mut().zip(parts) {
+        *slice = libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() };
+    }
+    // SAFETY: the parts are valid, and those beyond are empty; a failure has
+    // nobody to be told to.
+    unsafe { libc::writev(descriptor, slices.as_ptr(), slices.len() as i32) };
 }
 
 fn decimal(number: u32, digits: &mut [u8; 4]) -> &[u8] {
