@@ -323,16 +323,21 @@ impl Row {
             (None, Some(begun)) => duration(begun.elapsed().as_secs_f64()),
             (None, None) => String::new(),
         };
-        let bar = match (self.status, self.begun) {
-            (None, Some(_)) => bar(look, self.part(), BAR),
-            _ => " ".repeat(BAR),
+        let margin_wide = margin.chars().count();
+        let name_wide = wide.saturating_sub(margin_wide);
+        let Some(room) = columns.checked_sub(margin_wide + 2 + name_wide + 1 + 10 + 1 + 9 + 2) else {
+            // A line that wraps could not be drawn over.
+            let name: String = self.name.chars().take(columns.saturating_sub(margin_wide + 2)).collect();
+            return format!("{}{} {name}", look.paint(DIM, margin), look.paint(style, mark));
         };
-        let name_wide = wide.saturating_sub(margin.chars().count());
-        let used = margin.chars().count() + 2 + name_wide + BAR + 1 + 10 + 1 + 9;
+        let bar_wide = BAR.min(room);
+        let bar = match (self.status, self.begun) {
+            (None, Some(_)) => bar(look, self.part(), bar_wide),
+            _ => " ".repeat(bar_wide),
+        };
         let message =
             if self.status.is_none() { super::super::output::one_line(&self.message) } else { String::new() };
-        let room = columns.saturating_sub(used + 2);
-        let message: String = message.chars().take(room).collect();
+        let message: String = message.chars().take(room - bar_wide).collect();
         format!(
             "{}{} {:name_wide$}{} {:<10} {:>9}  {}",
             look.paint(DIM, margin),
