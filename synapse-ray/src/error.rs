@@ -60,6 +60,20 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// There is no such job.
+    NoSuchJob {
+        /// Its name.
+        id: String,
+    },
+    /// A request over HTTP was refused.
+    Http {
+        /// Method and path.
+        call: String,
+        /// The status, from 300 to 599.
+        status: u16,
+        /// What the cluster says.
+        message: String,
+    },
     /// An answer did not come in time.
     TimedOut {
         /// What was waited for.
@@ -128,6 +142,10 @@ impl fmt::Display for Error {
                 write!(f, "{} in the cluster: {}", exception.class, last_line(exception.message()))
             }
             Self::NoSuchActor { name } => write!(f, "there is no actor `{name}`"),
+            Self::NoSuchJob { id } => write!(f, "the cluster has no job `{id}`"),
+            Self::Http { call, status, message } => {
+                write!(f, "Ray answered {call} with status {status}: {}", last_line(message))
+            }
             Self::TimedOut { what, after } => {
                 write!(f, "{what} did not come within {} s", after.as_secs_f64())
             }

@@ -36,6 +36,7 @@ mod logs;
 mod package;
 pub mod pickle;
 mod proto;
+mod rest;
 mod session;
 mod tls;
 
@@ -46,5 +47,6 @@ pub use error::{Error, Exception, Result};
 pub use logs::{LogLine, Logs, Source};
 pub use package::Package;
 pub use pickle::Value;
+pub use rest::{Dashboard, DashboardVersion, Job, JobRequest, JobStatus, JobTail, JobType, LogStream};
 pub use session::{Answer, ObjectRef, Session, SessionOptions, Versions};
 pub use tls::TlsFiles;
