@@ -47,6 +47,6 @@ pub use error::{Error, Exception, Result};
 pub use logs::{LogLine, Logs, Source};
 pub use package::Package;
 pub use pickle::Value;
-pub use rest::{Dashboard, DashboardVersion, Job, JobRequest, JobStatus, JobTail, JobType, LogStream};
+pub use rest::{Dashboard, DashboardVersion, Job, JobRequest, JobStatus, JobTail, JobType, LogStream, Node};
 pub use session::{Answer, ObjectRef, Session, SessionOptions, Versions};
 pub use tls::TlsFiles;

@@ -15,6 +15,7 @@ mod doctor;
 mod inspect;
 mod install;
 mod interrupt;
+mod job;
 mod key;
 mod list;
 mod login;
@@ -89,6 +90,9 @@ enum Command {
     /// Look at what was run, and run it again
     #[command(subcommand)]
     Run(records::RunCommand),
+    /// Look at jobs on a Ray cluster, and stop them
+    #[command(subcommand)]
+    Job(job::JobCommand),
     /// Convert, check and look at annotated image datasets
     #[command(subcommand)]
     Dataset(dataset::DatasetCommand),
@@ -165,6 +169,7 @@ fn run() -> ExitCode {
         Command::Completions(args) => args.execute(&mut output),
         Command::Dataset(command) => command.execute(&mut output),
         Command::Model(command) => command.execute(&mut output),
+        Command::Job(command) => command.execute(&mut output),
         Command::Key(command) => command.execute(&mut output),
         Command::Run(command) => match command.execute(&cli.common, &mut output) {
             Ok(code) => return code,

@@ -20,10 +20,12 @@ use super::params::ParamsArgs;
 use super::ray::RayArgs;
 use super::target::{TargetArgs, target_and_action, with_resolver};
 use super::watch::Watch;
-use super::{Common, crash};
+use super::{Common, crash, job};
 use crate::plugin::Plugin;
 use crate::plugin_ref::{PluginRef, place_of};
-use crate::run::{Cancel, Mode, Outcome, RayOptions, Resources, Run, RunRequest, milliseconds, validate};
+use crate::run::{
+    Cancel, Jobs, Mode, Outcome, RayOptions, Resources, Run, RunRequest, milliseconds, validate,
+};
 use crate::size::bytes;
 use crate::stdout;
 
@@ -98,6 +100,9 @@ pub(crate) struct RunArgs {
     /// How often the action is begun again after its worker on a cluster was lost
     #[arg(long, value_name = "N", default_value_t = 0)]
     ray_retries: u32,
+    /// With mode job: show what the job reports and wait for its result
+    #[arg(short, long)]
+    follow: bool,
     /// Check the params and show them with their defaults, but run nothing
     #[arg(long)]
     dry_run: bool,
@@ -135,7 +140,8 @@ impl RunArgs {
         }
         let request = self.request(self.target.plugin_ref(target)?, action)?;
         let verify = self.target.verify();
-        let wanted = Wanted { request, params: self.params, dry_run: self.dry_run, verify };
+        let wanted =
+            Wanted { request, params: self.params, dry_run: self.dry_run, verify, follow: self.follow };
         carry_out(wanted, common, output, |_, _| ())
     }
 
@@ -190,6 +196,8 @@ pub(super) struct Wanted {
     pub(super) dry_run: bool,
     /// Hashes again what was unpacked of a bundle.
     pub(super) verify: bool,
+    /// Waits for a job, instead of leaving it to its cluster.
+    pub(super) follow: bool,
 }
 
 /// Finds the plugin, builds it if it has to be, runs the action and prints what
@@ -200,8 +208,10 @@ pub(super) fn carry_out(
     output: &mut Output,
     loaded: impl FnOnce(&Plugin, &mut Output),
 ) -> Result<()> {
-    let Wanted { request, params, dry_run, verify } = wanted;
-    request.mode.check_available()?;
+    let Wanted { request, params, dry_run, verify, follow } = wanted;
+    if request.mode != Mode::Job {
+        request.mode.check_available()?;
+    }
     // Standard output is for the result: what the plugin prints goes elsewhere.
     let answer = stdout::set_aside()?;
     crash::watch(common.json);
@@ -233,10 +243,32 @@ pub(super) fn carry_out(
         stdout::put_back(&answer)?;
         return show_params(&plugin, registered, &request, output);
     }
+    if request.mode == Mode::Job {
+        validate(&plugin, &request)?;
+        stdout::put_back(&answer)?;
+        return submit(&plugin, &request, follow, output);
+    }
     let signals = Signals::install()?;
     let outcome = watch_run(Run::start(&plugin, &request)?, &signals, output)?;
     stdout::put_back(&answer)?;
     output.result(&document(&outcome, &plugin, &action, request.mode)?)
+}
+
+/// Hands a run to a cluster.
+fn submit(plugin: &Plugin, request: &RunRequest, follow: bool, output: &mut Output) -> Result<()> {
+    let jobs = Jobs::at(&request.ray.address)?;
+    let id = jobs.submit(plugin, request)?;
+    if !follow {
+        let run = json!({
+            "plugin": plugin.config().code,
+            "action": request.action,
+            "mode": request.mode.as_str(),
+        });
+        return job::submitted(run, &jobs, &id, output);
+    }
+    output.note(&format!("submitted as {id}"));
+    let document = job::follow(&jobs, &id, output)?;
+    output.result(&document)
 }
 
 pub(super) fn warn_of_resources(resources: Resources, output: &mut Output) {

@@ -26,7 +26,7 @@ struct Content {
 }
 
 /// The event that became `line`; `None` when it is no event.
-pub(super) fn parse(line: &str) -> Option<Event<'static>> {
+pub(crate) fn parse(line: &str) -> Option<Event<'static>> {
     let line: Line<'_> = serde_json::from_str(line).ok()?;
     let time = humantime::parse_rfc3339(line.datetime).ok()?.duration_since(UNIX_EPOCH).ok()?;
     let time = u64::try_from(time.as_nanos()).ok()?;

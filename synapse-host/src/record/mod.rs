@@ -47,6 +47,7 @@ use synapse_sdk::words::words;
 use synapse_sdk::{Env, PluginError};
 
 pub use crate::digest::sha256_of;
+pub(crate) use event::parse as parse_event;
 pub(crate) use find::find;
 pub use follow::{Follower, Seen, follow};
 pub use full::{FullRun, Gap, load};

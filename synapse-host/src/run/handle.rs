@@ -81,7 +81,7 @@ pub fn execute(plugin: &Plugin, request: &RunRequest) -> Result<Outcome> {
 pub fn validate(plugin: &Plugin, request: &RunRequest) -> Result<()> {
     // What runs elsewhere is checked in a worker here: the same code decides.
     let here = match request.mode {
-        Mode::Task => request.clone().mode(Mode::Isolated).resources(super::Resources::default()),
+        Mode::Task | Mode::Job => request.clone().mode(Mode::Isolated).resources(super::Resources::default()),
         _ => request.clone(),
     };
     Prepared::new(plugin, &here, state_dir(&here, None), None, Arc::default())?.validate()

@@ -5,6 +5,7 @@
 mod http;
 mod jobs;
 mod logs;
+mod nodes;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::jobs::{Job, JobRequest, JobStatus, JobTail, JobType};
 pub use self::logs::LogStream;
+pub use self::nodes::Node;
 use crate::address::Address;
 use crate::client::ConnectOptions;
 use crate::error::{Error, Result};

@@ -65,7 +65,7 @@ impl RerunArgs {
         if let Some(folder) = &run.folder {
             enter(folder, output);
         }
-        let wanted = Wanted { request, params, dry_run: self.dry_run, verify: false };
+        let wanted = Wanted { request, params, dry_run: self.dry_run, verify: false, follow: false };
         carry_out(wanted, common, output, |plugin, output| {
             for change in changes(home, &run, plugin) {
                 output.note(&change);

@@ -55,7 +55,7 @@ pub(super) struct Worker {
     resources: Resources,
     library: PathBuf,
     program: PathBuf,
-    package: String,
+    pub(super) package: String,
 }
 
 /// An actor, and whether this process had it made.
@@ -101,6 +101,14 @@ impl Worker {
             program,
             package: Package::uri(&format!("synapse{}", short(&files))),
         })
+    }
+
+    /// The digest of the plugin's file.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn sha256(&self) -> Result<String> {
+        digest(&self.library)
     }
 
     /// Where the actor writes its worker's address.
@@ -222,7 +230,10 @@ impl Worker {
         nodes.check_feasible(&wanted)?;
         nodes.check(client, driver, &wanted, &self.library, &self.program).await?;
         tell("starting a worker on Ray");
-        client.ensure_package(&self.package, || self.pack()).await.map_err(|error: Failure| error.0)?;
+        client
+            .ensure_package(&self.package, || self.pack(None).map_err(Failure))
+            .await
+            .map_err(|error: Failure| error.0)?;
         let arguments = [
             Value::from(self.key()),
             Value::from(file_name(&self.library)),
@@ -257,7 +268,7 @@ impl Worker {
     }
 
     /// Names as Ray has them, and amounts.
-    fn wanted(&self) -> Vec<(String, f64)> {
+    pub(super) fn wanted(&self) -> Vec<(String, f64)> {
         let Resources { cpus, gpus, memory, .. } = self.resources;
         let all = [("CPU", Some(cpus.unwrap_or(1.0))), ("GPU", gpus), ("memory", memory.map(|it| it as f64))];
         let usual = all.into_iter().filter_map(|(name, amount)| Some((name.to_owned(), amount?)));
@@ -307,17 +318,23 @@ impl Worker {
         }
     }
 
-    /// Worker and plugin in one package.
-    fn pack(&self) -> Result<Vec<u8>, Failure> {
+    /// Worker and plugin in one package, and perhaps another file.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub(super) fn pack(&self, beside: Option<(&str, &[u8])>) -> Result<Vec<u8>> {
         let mut package = Package::new();
+        if let Some((name, bytes)) = beside {
+            package.add(name, bytes, 0o600).map_err(failure)?;
+        }
         for (name, path, mode) in [
             ("synapse-worker".to_owned(), &self.program, 0o755),
             (file_name(&self.library), &self.library, 0o644),
         ] {
-            let read = fs::read(path).with_context(|| format!("reading {}", path.display()));
-            package.add(&name, &read.map_err(Failure)?, mode)?;
+            let read = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+            package.add(&name, &read, mode).map_err(failure)?;
         }
-        Ok(package.finish()?)
+        package.finish().map_err(failure)
     }
 }
 
@@ -434,7 +451,7 @@ fn did_not_start(why: &str) -> PluginError {
     PluginError::new(ErrorKind::Remote, message)
 }
 
-fn file_name(path: &Path) -> String {
+pub(super) fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
@@ -445,6 +462,6 @@ fn digest(path: &Path) -> Result<String> {
     sha256_of(&home, path).with_context(|| format!("reading {}", path.display()))
 }
 
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

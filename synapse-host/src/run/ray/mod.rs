@@ -8,6 +8,7 @@
 mod actor;
 mod calls;
 mod driver;
+mod jobs;
 mod nodes;
 mod options;
 mod probe;
@@ -25,6 +26,7 @@ use synapse_sdk::{Env, ErrorKind, PluginError};
 pub(crate) use self::actor::Room;
 pub(crate) use self::calls::RayCalls;
 use self::calls::Target;
+pub(crate) use self::jobs::{Jobs, Told};
 pub use self::options::{RayOptions, RayPath};
 pub(crate) use self::probe::{Probe, probe};
 pub(crate) use self::stopper::Stopper;

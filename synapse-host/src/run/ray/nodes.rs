@@ -65,6 +65,17 @@ impl Nodes {
         Ok(Self::read(&driver.nodes().await.map_err(failure)?))
     }
 
+    /// As the dashboard lists them.
+    pub(super) fn listed(nodes: Vec<synapse_ray::Node>) -> Self {
+        let alive = nodes.into_iter().filter(synapse_ray::Node::is_alive);
+        let node = |node: synapse_ray::Node| Node {
+            id: node.node_id,
+            address: node.node_ip,
+            resources: node.resources_total,
+        };
+        Self(alive.map(node).collect())
+    }
+
     fn read(nodes: &Json) -> Self {
         let text = |node: &Json, name: &str| node[name].as_str().unwrap_or_default().to_owned();
         let alive = nodes.as_array().into_iter().flatten().filter(|node| node["Alive"] == true);
