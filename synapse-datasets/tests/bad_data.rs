@@ -503,6 +503,32 @@ fn paths_that_leave_are_refused_in_every_format() {
     assert_eq!(dm.files("out"), ["a.bmp", "annotations.json"]);
 }
 
+/// A split is a key of data.yaml, and becomes a folder of the output.
+#[test]
+fn splits_that_are_paths_become_names() {
+    let work = Work::new();
+    work.write(
+        "in/data.yaml",
+        "train: images\n\"../../../evil\": more/images\n\"..\": third/images\nnames: [a]\n",
+    );
+    for folder in ["images", "more/images", "third/images"] {
+        work.picture(&format!("in/{folder}/{}.bmp", folder.len()), 9, 9);
+    }
+    for format in common::annotated() {
+        let out = format!("deep/er/{format}");
+        let dataset = open(&work.path("in"), OnError::Report).unwrap();
+        let report = dataset.convert(format, work.path(&out), &ConvertOptions::default()).unwrap();
+        assert_eq!(report.images, 3, "{format}");
+        let outside: Vec<String> = work
+            .files("")
+            .into_iter()
+            .filter(|file| !file.starts_with("in/") && !file.starts_with("deep/er/"))
+            .collect();
+        assert_eq!(outside, [""; 0], "{format}");
+        assert_eq!(open(&work.path(&out), OnError::Report).unwrap().len(), 3, "{format}");
+    }
+}
+
 #[test]
 fn marks_and_line_ends_of_windows_are_passed_in_every_format() {
     let work = Work::new();

@@ -120,13 +120,15 @@ fn json_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A split under its usual name.
+/// A split under its usual name. Targets make folders of it, so it is never a
+/// path: in data.yaml it is a key like any other.
 pub(crate) fn canonical(name: &str) -> String {
     match name.to_ascii_lowercase().as_str() {
         "val" | "valid" | "validation" => "val".to_owned(),
         "train" | "training" => "train".to_owned(),
         "test" | "testing" => "test".to_owned(),
-        _ => name.to_owned(),
+        _ if name.bytes().all(|byte| byte == b'.') => "_".to_owned(),
+        _ => name.replace(['/', '\\', ':', '\0'], "_"),
     }
 }
 
