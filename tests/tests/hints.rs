@@ -61,10 +61,10 @@ fn without_credentials_login_is_named() {
 
 #[test]
 fn clusters_and_backends_are_said_not_to_be_there() {
-    for (mode, instead) in [("job", "`--mode task`"), ("remote", "--mode local")] {
-        let ended = Synapse::new().act("greet", &format!("greet -P name=Ada --mode {mode}")).run().code(2);
-        ended.says(&format!("`{mode}`")).says(instead);
-    }
+    let ended = Synapse::new().act("greet", "greet -P name=Ada --mode remote").run().code(2);
+    ended.says("`remote`").says("--mode local");
+    let job = "greet -P name=Ada --mode job --ray-address http://127.0.0.1:1";
+    Synapse::new().act("greet", job).run().code(6).says("127.0.0.1:1").says("`ray start --head`");
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn an_invalid_config_is_told_by_file_and_line() {
 #[test]
 fn modes_that_are_not_there_are_named() {
     let synapse = Synapse::new();
-    for mode in ["job", "serve", "remote"] {
+    for mode in ["serve", "remote"] {
         let words = format!("greet -P name=Ada --json --mode {mode}");
         let error = synapse.act("greet", &words).run().code(2).error();
         assert_eq!(error["kind"], "usage");

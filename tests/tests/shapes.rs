@@ -24,7 +24,7 @@ fn errors_of_every_kind_a_user_meets() {
         ("greet", "greet --json -P name=", 3),
         ("greet", "gret --json", 4),
         ("greet", "greet --json --params {", 2),
-        ("greet", "greet --json --mode job -P name=Ada", 2),
+        ("greet", "greet --json --mode serve -P name=Ada", 2),
         ("misbehave", "fail --json -P how=own", 1),
         ("misbehave", "fail --json -P how=io", 1),
         ("misbehave", "panics --json", 1),
