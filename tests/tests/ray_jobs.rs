@@ -68,16 +68,20 @@ fn a_job_outlives_the_command_that_submitted_it() {
     let synapse = Synapse::new();
     let id = submitted(&synapse, "greet", "greet -P name=Ada");
     let told = until(&synapse, &id, "succeeded");
+    let shows = |words: &str, text: &str| {
+        let ended = about_jobs(&synapse, words).code(0);
+        assert!(ended.stdout.contains(text), "{ended}");
+    };
     assert_eq!((&told["params"]["name"], &told["result"]["message"]), (&json!("Ada"), &json!("Hello Ada!")));
     let digest = told["job"]["sha256"].as_str().expect("a digest");
     assert_eq!(
         (digest.len(), &told["job"]["action"], &told["resources"]["CPU"]),
         (64, &json!("greet"), &json!(0.1))
     );
-    about_jobs(&synapse, &format!("get {id}")).code(0).prints("\"Hello Ada!\"");
-    about_jobs(&synapse, &format!("logs {id}")).code(0).prints("info Hello Ada!");
-    about_jobs(&synapse, &format!("logs {id} --follow")).code(0).prints("info Hello Ada!");
-    about_jobs(&synapse, "list").code(0).prints(&id);
+    shows(&format!("get {id}"), "\"Hello Ada!\"");
+    shows(&format!("logs {id}"), "info Hello Ada!");
+    shows(&format!("logs {id} --follow"), "info Hello Ada!");
+    shows("list", &id);
     let listed = about_jobs(&synapse, "list --json").code(0).document();
     let jobs = listed["jobs"].as_array().expect("a list");
     assert!(jobs.iter().any(|job| job["id"] == *id && job["plugin"] == "greet"), "{listed}");
@@ -119,7 +123,7 @@ fn a_job_that_is_stopped_ends_its_action() {
     let synapse = Synapse::new();
     let mut running = job(&synapse, "misbehave", "tells_process --job-id stopped --follow").start();
     running.until_it_says("process ");
-    about_jobs(&synapse, "stop stopped").code(0).prints("stopped is being stopped");
+    about_jobs(&synapse, "stop stopped").code(0).prints("stopped is being stopped\n");
     running.wait().code(130);
     until(&synapse, "stopped", "cancelled");
     about_jobs(&synapse, "stop stopped").code(0);
