@@ -252,6 +252,8 @@ async fn document(dashboard: &Dashboard, job: &Job) -> Result<Value> {
         serde_json::from_slice(&bytes).with_context(|| format!("the result of job {id}"))?;
     document["run"]["job_id"] = json!(id);
     match document.get("error") {
+        // The cluster's signal reaches the action's worker as well, which may die of it first.
+        Some(_) if job.status == JobStatus::Stopped => Err(without_document(job)),
         Some(error) => Err(PluginError::from_json(error.to_string().as_bytes())),
         None => Ok(document),
     }
