@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::os::fd::AsRawFd;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -71,10 +72,32 @@ impl Terminal {
         self
     }
 
-    /// Presses keys.
+    /// Presses keys. One that interrupts is pressed once keys are read one by one: before that the
+    /// terminal itself would make a signal of it.
+    #[track_caller]
     pub fn types(&self, keys: &str) -> &Self {
+        let deadline = Instant::now() + LIMIT;
+        while keys == CTRL_C && self.reads_lines() {
+            assert!(Instant::now() < deadline, "no key is waited for:\n{}", self.shown());
+            thread::sleep(LOOK);
+        }
         (&*self.pty).write_all(keys.as_bytes()).expect("it reads what is typed");
         self
+    }
+
+    #[expect(unsafe_code, reason = "asks the system how the terminal is set")]
+    fn reads_lines(&self) -> bool {
+        let mut set = std::mem::MaybeUninit::<libc::termios>::uninit();
+        // SAFETY: the descriptor is open, and what was filled in is read only if it was.
+        let set = unsafe {
+            assert_eq!(
+                libc::tcgetattr(self.pty.as_raw_fd(), set.as_mut_ptr()),
+                0,
+                "a terminal is set somehow"
+            );
+            set.assume_init()
+        };
+        set.c_lflag & libc::ICANON != 0
     }
 
     /// Waits for its end, which has to have this exit code, and gives what is on
