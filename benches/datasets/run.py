@@ -2,7 +2,7 @@
 
     python3.12 benches/datasets/run.py [IMAGES ...] [--no-peers] [--folder /dev/shm/synapse-datasets]
 
-Without numbers: 5,000 and 50,000 images. Peers come from PyPI into target/datasets-venv, which is made when it is not
+Without numbers: 5,000 and 50,000 images. Peers are installed into target/datasets-venv, which is made when it is not
 there; they are measured up to 50,000 images, three times up to 5,000 and once beyond, and what of them takes minutes
 only up to 5,000. The folder should be in memory. Each conversion is a process of its own; the median counts. CPU time is
 user and system of the process and its threads, memory its peak. Prints the tables of BENCHMARKS.md.
