@@ -21,6 +21,17 @@ pub(super) struct Lines {
     pub(super) joints: usize,
 }
 
+/// An object that becomes a line, or several.
+#[derive(Clone, Copy)]
+pub(super) struct Object<'a> {
+    pub(super) frame: &'a Frame,
+    pub(super) class: u32,
+    pub(super) item: &'a Item,
+    pub(super) annotation: &'a Annotation,
+    /// Where it stands, for what is told of it.
+    pub(super) at: &'a dyn Fn() -> Place,
+}
+
 /// A box, shape or point in parts of the picture.
 pub(super) struct Frame {
     width: f64,
@@ -79,28 +90,19 @@ impl Lines {
 
     /// Writes the line or lines of an object, and notes what of its geometry
     /// is lost. `false` if there is nothing to write.
-    #[expect(clippy::too_many_arguments, reason = "what it reads and the two it writes to")]
-    pub(super) fn object(
-        &self,
-        frame: &Frame,
-        class: u32,
-        item: &Item,
-        annotation: &Annotation,
-        at: &dyn Fn() -> Place,
-        out: &mut Vec<u8>,
-        notes: &mut Notes,
-    ) -> bool {
+    pub(super) fn object(&self, object: Object<'_>, out: &mut Vec<u8>, notes: &mut Notes) -> bool {
+        let Object { frame, item, annotation, at, .. } = object;
         let start = out.len();
         match self.task {
-            Task::Segment => self.segment(frame, class, item, annotation, at, out, notes),
-            Task::Oriented => oriented(frame, class, item, annotation, at, out, notes),
+            Task::Segment => self.segment(object, out, notes),
+            Task::Oriented => oriented(object, out, notes),
             Task::Detect => {
-                self.object_box(frame, class, item, annotation, at, out, notes);
+                self.object_box(object, out, notes);
                 lose_shape(annotation, at, notes);
                 lose(notes, LossKind::Joints, !annotation.joints.is_empty(), at);
             }
             Task::Keypoints => {
-                if self.object_box(frame, class, item, annotation, at, out, notes) {
+                if self.object_box(object, out, notes) {
                     self.write_joints(frame, item.joints(annotation), out);
                 }
                 lose_shape(annotation, at, notes);
@@ -110,17 +112,8 @@ impl Lines {
     }
 
     /// Writes class and box and, unless joints follow, ends the line.
-    #[expect(clippy::too_many_arguments, reason = "what it reads and the two it writes to")]
-    fn object_box(
-        &self,
-        frame: &Frame,
-        class: u32,
-        item: &Item,
-        annotation: &Annotation,
-        at: &dyn Fn() -> Place,
-        out: &mut Vec<u8>,
-        notes: &mut Notes,
-    ) -> bool {
+    fn object_box(&self, object: Object<'_>, out: &mut Vec<u8>, notes: &mut Notes) -> bool {
+        let Object { frame, class, item, annotation, at } = object;
         let Some(whole) = geometry::upright_box(item, annotation) else { return false };
         let clipped = frame.clipped(whole);
         // A box wholly outside has nothing left; one without area had none.
@@ -149,17 +142,8 @@ impl Lines {
         out.push(b'\n');
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what it reads and the two it writes to")]
-    fn segment(
-        &self,
-        frame: &Frame,
-        class: u32,
-        item: &Item,
-        annotation: &Annotation,
-        at: &dyn Fn() -> Place,
-        out: &mut Vec<u8>,
-        notes: &mut Notes,
-    ) {
+    fn segment(&self, object: Object<'_>, out: &mut Vec<u8>, notes: &mut Notes) {
+        let Object { frame, class, item, annotation, at } = object;
         let mut is_clipped = false;
         let outlines = match annotation.shape {
             Shape::Mask(mask) => outline::of(item.runs(mask), mask.size),
@@ -199,15 +183,8 @@ impl Lines {
     }
 }
 
-fn oriented(
-    frame: &Frame,
-    class: u32,
-    item: &Item,
-    annotation: &Annotation,
-    at: &dyn Fn() -> Place,
-    out: &mut Vec<u8>,
-    notes: &mut Notes,
-) {
+fn oriented(object: Object<'_>, out: &mut Vec<u8>, notes: &mut Notes) {
+    let Object { frame, class, item, annotation, at } = object;
     let mut rings = item.rings(annotation.shape);
     let corners = match (annotation.bbox, rings.next(), rings.next()) {
         (_, Some(&[a, b, c, d]), None) => [a, b, c, d],

@@ -1,6 +1,6 @@
 //! Writes YOLO.
 
-use super::lines::{Frame, Lines};
+use super::lines::{Frame, Lines, Object};
 use crate::convert::{ConvertOptions, Task};
 use crate::error::{Error, ErrorKind};
 use crate::fields::{self, dataset_place, kind_loss, lose};
@@ -182,15 +182,16 @@ impl<'s> Writer<'s> {
         part: &mut Part,
     ) -> bool {
         let Some(class) = annotation.class.filter(|_| annotation.kind == Kind::Object) else { return false };
+        let object = Object { frame, class, item, annotation, at };
         let Part { annotations: out, notes, .. } = part;
         if self.sets.len() == 1 {
-            return set.lines.object(frame, class, item, annotation, at, out, notes);
+            return set.lines.object(object, out, notes);
         }
         if !set.lines.is_for(annotation) {
             return false;
         }
         let mut own = notes.empty();
-        let is_written = set.lines.object(frame, class, item, annotation, at, out, &mut own);
+        let is_written = set.lines.object(object, out, &mut own);
         own.forget(&HELD_ELSEWHERE);
         notes.append(own);
         is_written

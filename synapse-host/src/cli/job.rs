@@ -213,8 +213,8 @@ fn summary(job: &Job) -> Value {
         "version": text("version"),
         "action": text("action"),
         "sha256": text("sha256"),
-        "started": job.start_time.map(|ms| Rfc3339(ms.saturating_mul(1_000_000)).to_string()),
-        "ended": job.end_time.map(|ms| Rfc3339(ms.saturating_mul(1_000_000)).to_string()),
+        "started": job.start_time.map(moment),
+        "ended": job.end_time.map(moment),
         "ms": took(job),
         "node": job.driver_node_id,
         "exit_code": job.driver_exit_code,
@@ -222,9 +222,14 @@ fn summary(job: &Job) -> Value {
     })
 }
 
+/// Milliseconds since 1970 as a date and a time.
+fn moment(ms: u64) -> String {
+    Rfc3339(ms.saturating_mul(1_000_000)).to_string()
+}
+
 fn row(job: &Job) -> Vec<String> {
     let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
-    let started = job.start_time.map(|ms| Rfc3339(ms.saturating_mul(1_000_000)).to_string());
+    let started = job.start_time.map(moment);
     vec![
         or_dash(job.submission_id.as_deref()),
         status(job.status).to_owned(),
@@ -288,9 +293,8 @@ fn describe(document: &Value) -> String {
 }
 
 /// What `plugin run --mode job` tells of a job it has submitted.
-pub(super) fn submitted(run: Value, jobs: &Jobs, id: &str, output: &mut Output) -> Result<()> {
+pub(super) fn submitted(mut run: Value, jobs: &Jobs, id: &str, output: &mut Output) -> Result<()> {
     output.note(&format!("submitted to {}; `synapse job logs {id} --follow` shows what it does", jobs.url()));
-    let mut run = run;
     run["job_id"] = json!(id);
     run["status"] = json!("submitted");
     output.document(&json!({ "run": run }), |_| format!("{id}\n"))

@@ -33,7 +33,7 @@ words! {
 }
 
 impl Mode {
-    /// Whether this version can run it.
+    /// Whether this version can run it and wait for its result.
     ///
     /// # Errors
     /// [`Usage`](ErrorKind::Usage), naming the mode and what to do instead.
@@ -46,6 +46,9 @@ impl Mode {
         };
         let message = match self {
             Self::Serve => "mode `serve` cannot be used to run an action".to_owned(),
+            Self::Job => {
+                "mode `job` gives no result to wait for: only `synapse plugin run` submits one".to_owned()
+            }
             mode => format!("mode `{mode}` is not available in this version of synapse"),
         };
         Err(PluginError::new(ErrorKind::Usage, message).hint(hint))

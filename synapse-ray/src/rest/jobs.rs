@@ -217,6 +217,20 @@ impl Dashboard {
         self.get("/api/jobs/").await
     }
 
+    /// Waits until a job is over, and looks every so often.
+    ///
+    /// # Errors
+    /// As [`job`](Self::job).
+    pub async fn wait_for_job(&self, id: &str, every: Duration) -> Result<Job> {
+        loop {
+            let job = self.job(id).await?;
+            if job.status.is_terminal() {
+                return Ok(job);
+            }
+            tokio::time::sleep(every).await;
+        }
+    }
+
     /// What a job has printed. The dashboard reads all of it into memory.
     ///
     /// # Errors
@@ -304,22 +318,6 @@ impl JobTail {
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(Error::closed(error)),
             }
-        }
-    }
-}
-
-impl Dashboard {
-    /// Waits until a job is over, and looks every so often.
-    ///
-    /// # Errors
-    /// As [`job`](Self::job).
-    pub async fn wait_for_job(&self, id: &str, every: Duration) -> Result<Job> {
-        loop {
-            let job = self.job(id).await?;
-            if job.status.is_terminal() {
-                return Ok(job);
-            }
-            tokio::time::sleep(every).await;
         }
     }
 }

@@ -122,9 +122,10 @@ impl JobSpec {
             "mode": Mode::Job.as_str(),
             "started": Rfc3339(started).to_string(),
         });
-        let outcome = ended.result.map_err(|error| match stop.load(Ordering::Relaxed) {
-            true => Failed::of(&PluginError::cancelled(), run.clone()),
-            false => Failed::of(&error, run.clone()),
+        let outcome = ended.result.map_err(|error| {
+            // The signal reaches the action's worker as well, which may die of it first.
+            let error = if stop.load(Ordering::Relaxed) { PluginError::cancelled() } else { error };
+            Failed::of(&error, run.clone())
         })?;
         run["status"] = json!(Status::Succeeded);
         run["ms"] = json!(milliseconds(outcome.elapsed()));

@@ -74,16 +74,7 @@ impl Jobs {
         runtime()?.block_on(async {
             // What can never be granted would stay there, and could not be stopped.
             Nodes::listed(self.dashboard.nodes().await.map_err(failure)?).check_feasible(&worker.wanted())?;
-            let mut env = json!({ "working_dir": worker.package });
-            if spec.len() <= MOST_INLINE {
-                env["env_vars"] = json!({ VARIABLE: spec });
-                self.send(&worker.package, || worker.pack(None)).await?;
-            } else {
-                let package =
-                    Package::uri(&format!("synapse{}", short(&format!("{} {spec}", worker.package))));
-                env["working_dir"] = json!(package);
-                self.send(&package, || worker.pack(Some((FILE, spec.as_bytes())))).await?;
-            }
+            let env = self.environment(&worker, &spec).await?;
             let mut job = JobRequest::new(COMMAND).submission_id(&id).runtime_env(env);
             for (name, amount) in worker.wanted() {
                 job = match &*name {
@@ -98,6 +89,17 @@ impl Jobs {
             }
             self.dashboard.submit(&job).await.map_err(|error| taken(error, &id))
         })
+    }
+
+    /// Sends what the job needs, and tells how the cluster makes its environment of it.
+    async fn environment(&self, worker: &Worker, spec: &str) -> Result<Value> {
+        if spec.len() <= MOST_INLINE {
+            self.send(&worker.package, || worker.pack(None)).await?;
+            return Ok(json!({ "working_dir": worker.package, "env_vars": { VARIABLE: spec } }));
+        }
+        let package = Package::uri(&format!("synapse{}", short(&format!("{} {spec}", worker.package))));
+        self.send(&package, || worker.pack(Some((FILE, spec.as_bytes())))).await?;
+        Ok(json!({ "working_dir": package }))
     }
 
     async fn send(&self, uri: &str, pack: impl FnOnce() -> Result<Vec<u8>>) -> Result<()> {
