@@ -60,3 +60,15 @@ fn a_file_that_is_not_there_is_named() {
         "{error}"
     );
 }
+
+#[test]
+fn a_checkpoint_can_be_handed_in() -> Result<()> {
+    // As a run with --checkpoint does it: the action finds it as `ctx.checkpoint()`.
+    let executor = LocalExecutor::new().checkpoint(Checkpoint::new("base", "model.safetensors"));
+    let ctx = executor.context();
+    let found = ctx.checkpoint().context("there is one")?;
+    assert_eq!(found.path.to_str(), Some("model.safetensors"));
+    // This action makes no use of a model.
+    executor.execute::<validate>(json!({}))?;
+    Ok(())
+}
