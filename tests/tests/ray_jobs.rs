@@ -102,9 +102,9 @@ fn errors_of_a_job_keep_their_kind() {
     assert_eq!(invalid["details"].as_array().map(Vec::len), Some(2), "{invalid}");
     let own = follow("fail -P how=own").code(1).error();
     assert_eq!((&own["hint"], &own["details"]["epoch"]), (&json!("lower the learning rate"), &json!(3)));
-    let crash = follow("segv").code(1).error();
+    let crash = follow("segv --job-id crashed").code(1).error();
     assert!(crash["message"].as_str().is_some_and(|text| text.contains("SIGSEGV")), "{crash}");
-    let failed = about_jobs(&synapse, "list -n 1 --json").document()["jobs"][0].clone();
+    let failed = about_jobs(&synapse, "get crashed --json").code(0).document()["job"].clone();
     assert_eq!((&failed["status"], &failed["exit_code"]), (&json!("failed"), &json!(1)));
     let too_much =
         synapse.act("misbehave", "echo --mode job --cpus 4000 --json").env("RAY_ADDRESS", cluster());
