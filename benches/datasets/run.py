@@ -135,7 +135,7 @@ def conversions(made, out, images, python):
     globox = lambda fmt, source, to, *words: ("globox, boxes alone", [
         VENV / "bin/globox", "convert", "-f", fmt, *words, "-F", to, source, out])
     coco = made["coco"] / "annotations.json"
-    points, boxes, documents, labels = ("coco", coco), ("coco-boxes", coco), ("documents", made["dm"]), ("read", made["yolo"], THREADS)
+    points, boxes, documents, labels = ("coco", coco), ("coco-boxes", coco), ("documents", made["dm"]), ("yolo", made["yolo"], THREADS)
     few = images <= SLOW
     yield "COCO → YOLO, boxes", ours(made["coco"], "yolo", out, "task=detect"), boxes, [
         lf("coco-yolo", made["coco"]), globox("coco", coco, "yolov5") if few else None]

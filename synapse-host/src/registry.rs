@@ -123,7 +123,7 @@ fn of_folder(path: &Path) -> std::result::Result<Summary, String> {
 }
 
 fn of_library(path: &Path) -> std::result::Result<Summary, String> {
-    let file = PluginFile::read(path).map_err(|error| why(path, &error))?;
+    let file = PluginFile::read_identity(path).map_err(|error| why(path, &error))?;
     if let Some(reason) = file.reasons.first() {
         return Err(reason.to_string());
     }

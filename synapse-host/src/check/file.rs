@@ -40,12 +40,23 @@ impl PluginFile {
     /// [`NotFound`](ErrorKind::NotFound) and [`Io`](ErrorKind::Io) when it
     /// cannot be opened. What is wrong with its bytes is no error but a reason.
     pub fn read(path: &Path) -> Result<Self> {
-        let file = open(path)?;
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(NotFoundError::new(format!("{} is a folder, not a plugin's file", path.display())));
-        }
-        Ok(Self::of_pieces(&Pieces::new(file, 0..metadata.len())))
+        Ok(Self::of_pieces(&pieces(path)?))
+    }
+
+    /// As [`read`](Self::read), and no more than what the plugin says of itself:
+    /// neither what it needs nor its stamp.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_identity(path: &Path) -> Result<Self> {
+        let pieces = pieces(path)?;
+        let mut read = Self::default();
+        let identity = shared(&pieces, pieces.length()).and_then(|elf| {
+            read.reasons.extend(machine(elf.machine()));
+            read.identity(&elf)
+        });
+        read.reasons.extend(identity.err());
+        Ok(read)
     }
 
     /// Reads a file, or the part of one that is a library.
@@ -68,21 +79,28 @@ impl PluginFile {
 
     /// Notes what can be gone on with, returns what cannot.
     fn sections<'data, R: ReadRef<'data>>(&mut self, data: R, bytes: u64) -> Result<(), Reason> {
-        whole(data, bytes)?;
-        let elf = Elf::parse(data).map_err(|error| Reason::Damaged(error.to_string()))?;
-        if !elf.is_shared() {
-            return Err(Reason::NotShared);
-        }
+        let elf = shared(data, bytes)?;
         self.reasons.extend(machine(elf.machine()));
         self.needs = Some(Needs::of(&elf).map_err(|error| Reason::Damaged(error.to_string()))?);
         self.stamp = stamp(&elf)?;
+        self.identity(&elf)
+    }
+
+    fn identity<'data, R: ReadRef<'data>>(&mut self, elf: &Elf<'data, R>) -> Result<(), Reason> {
         let section = elf.section(IDENTITY_SECTION).ok_or(Reason::NoIdentity)?;
-        let identity = Identity::parse(held(&elf, section, MOST_IDENTITY)?).map_err(Reason::Identity)?;
+        let identity = Identity::parse(held(elf, section, MOST_IDENTITY)?).map_err(Reason::Identity)?;
         self.reasons.extend(interface(&identity));
         let config = Cow::Owned(identity.config.into_owned());
         self.identity = Some(Identity { config, ..identity });
         Ok(())
     }
+}
+
+/// The file, if it is whole and a library.
+fn shared<'data, R: ReadRef<'data>>(data: R, bytes: u64) -> Result<Elf<'data, R>, Reason> {
+    whole(data, bytes)?;
+    let elf = Elf::parse(data).map_err(|error| Reason::Damaged(error.to_string()))?;
+    if elf.is_shared() { Ok(elf) } else { Err(Reason::NotShared) }
 }
 
 fn stamp<'data, R: ReadRef<'data>>(elf: &Elf<'data, R>) -> Result<Option<Vec<u8>>, Reason> {
@@ -105,6 +123,15 @@ fn held<'data, R: ReadRef<'data>>(
     let Some((offset, size)) = section.file_range(elf.endian) else { return Ok(&[]) };
     let read = elf.data.read_bytes_at(offset, size.min(most));
     read.map_err(|()| Reason::Damaged("a section lies outside of it".to_owned()))
+}
+
+fn pieces(path: &Path) -> Result<Pieces> {
+    let file = open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(NotFoundError::new(format!("{} is a folder, not a plugin's file", path.display())));
+    }
+    Ok(Pieces::new(file, 0..metadata.len()))
 }
 
 /// Opens a plugin's file for reading.

@@ -3,8 +3,8 @@
 
 use std::cell::OnceCell;
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 
 use object::ReadRef;
 
@@ -67,9 +67,12 @@ impl Pieces {
         }
         let at = range.start.saturating_sub(BEFORE) & !(BEFORE - 1);
         let end = range.end.max(at + PIECE).min(self.length());
-        let mut bytes = vec![0; usize::try_from(end - at).ok()?];
-        self.file.read_exact_at(&mut bytes, self.place.start + at).ok()?;
-        Some(Piece { at, bytes, next: OnceCell::new() })
+        let size = usize::try_from(end - at).ok()?;
+        // Read to the end of a part, and not into a slice: that would have to be zeroed first.
+        let mut bytes = Vec::with_capacity(size);
+        (&self.file).seek(SeekFrom::Start(self.place.start + at)).ok()?;
+        (&self.file).take(end - at).read_to_end(&mut bytes).ok()?;
+        (bytes.len() == size).then_some(Piece { at, bytes, next: OnceCell::new() })
     }
 }
 

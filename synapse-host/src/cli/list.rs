@@ -40,7 +40,7 @@ impl ListArgs {
             None => places(),
         };
         let found = find(&places);
-        let document = Value::Array(found.iter().map(document).collect());
+        let document = if output.is_json() { found.iter().map(document).collect() } else { Value::Null };
         output.document(&document, |columns| text(&found, columns))
     }
 }

@@ -17,6 +17,10 @@ use super::outcome::Metrics;
 /// An action waits when this many bytes of events are not yet taken.
 const CAPACITY: usize = 16 << 20;
 
+/// A listener is woken no more often than this while events keep coming: waking
+/// it for each costs more than all else about an event.
+const PACE: Duration = Duration::from_millis(1);
+
 #[derive(Default)]
 pub(super) struct Stream {
     sink: Option<Arc<dyn Sink>>,
@@ -33,6 +37,8 @@ struct Filling {
     listened: bool,
     closed: bool,
     waits: u64,
+    /// When the listener last took some.
+    taken: Option<Instant>,
     /// Told once there is room again.
     on_room: Option<OnRoom>,
 }
@@ -72,6 +78,7 @@ impl Stream {
         }
         while filling.bytes > CAPACITY && !filling.closed {
             filling.waits += 1;
+            self.filled.notify_one();
             filling = self.emptied.wait(filling).unwrap_or_else(PoisonError::into_inner);
         }
         let was_empty = filling.add(event);
@@ -97,7 +104,7 @@ impl Stream {
         let full = filling.bytes > CAPACITY && filling.on_room.is_none();
         filling.waits += u64::from(full);
         drop(filling);
-        if was_empty {
+        if was_empty || full {
             self.filled.notify_one();
         }
         full
@@ -135,8 +142,10 @@ impl Stream {
                 None => self.filled.wait(filling).unwrap_or_else(PoisonError::into_inner),
             };
         }
+        let mut filling = self.gather(filling);
         std::mem::swap(batch, &mut filling.events);
         filling.bytes = 0;
+        filling.taken = Some(Instant::now());
         let more = !(batch.is_empty() && filling.closed);
         let on_room = filling.on_room.take();
         drop(filling);
@@ -145,6 +154,19 @@ impl Stream {
             tell();
         }
         more
+    }
+
+    /// Waits until it is time for the listener to take again.
+    fn gather<'s>(&'s self, mut filling: MutexGuard<'s, Filling>) -> MutexGuard<'s, Filling> {
+        let Some(until) = filling.taken.map(|taken| taken + PACE) else { return filling };
+        while !filling.closed && filling.bytes <= CAPACITY {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            filling = self.filled.wait_timeout(filling, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        filling
     }
 
     /// Nothing more comes; what is there can still be taken.
