@@ -68,7 +68,8 @@ fn panic_error(payload: Box<dyn Any + Send>) -> PluginError {
     error.details(details).hint(hint_for(&message))
 }
 
-fn text_of(payload: Box<dyn Any + Send>) -> String {
+/// The text a panic carries. Anything else is kept for ever.
+pub(crate) fn text_of(payload: Box<dyn Any + Send>) -> String {
     let payload = match payload.downcast::<String>() {
         Ok(text) => return *text,
         Err(other) => other,

@@ -23,6 +23,7 @@ use super::layout::{
 use crate::action::{Check, Checks};
 use crate::errors::{ErrorKind, PluginError, Result};
 use crate::events::{Event, EventBody, Level, Progress};
+use crate::guard::text_of;
 use crate::manifest::Manifest;
 use crate::services::Services;
 
@@ -236,9 +237,9 @@ unsafe extern "C" fn emit(_: *mut c_void, job: u64, event: *const SynEvent<'_>) 
 }
 
 /// A panic of the host must not reach the plugin's frames; the hook has told of
-/// it. What it carries is kept, because its drop could panic again.
+/// it.
 fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(std::mem::forget).ok()
+    catch_unwind(AssertUnwindSafe(work)).map_err(text_of).ok()
 }
 
 /// `None` for events this host does not know.

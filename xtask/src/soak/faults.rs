@@ -11,8 +11,9 @@ pub(super) const PART: Part = Part {
     run,
 };
 
-const TESTS: [&str; 8] = [
+const TESTS: [&str; 9] = [
     "faults",
+    "foreign_worker",
     "harm",
     "isolated",
     "isolated_library",

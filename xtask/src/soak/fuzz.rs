@@ -44,6 +44,10 @@ fn run(soak: &Soak) -> Result<Outcome> {
 fn fuzz(soak: &Soak, target: &str, time: Duration) -> Result<String> {
     let mut fuzz = soak.nightly(&format!("fuzz run {target} --")).ok_or("nightly is gone")?;
     fuzz.current_dir(soak.workspace().join("fuzz"));
+    // It is ended where it stands, and cannot tidy up.
+    let temporary = soak.scratch().join("fuzz");
+    std::fs::create_dir_all(&temporary)?;
+    fuzz.env("TMPDIR", temporary);
     fuzz.args([format!("-max_total_time={}", time.as_secs()), "-max_len=65536".to_owned()]);
     let ran = soak.run(&mut fuzz, time * 2 + BUILD)?;
     let runs = ran.lines().find_map(|line| Some(line.strip_prefix("Done ")?.split(' ').next()?.to_owned()));
