@@ -19,7 +19,7 @@ use crate::config;
 use crate::home::Home;
 use crate::kind::Kind;
 use crate::plugin::{Plugin, read_config};
-use crate::registry;
+use crate::registry::{self, Summary, Wanted};
 use crate::sdk_dependency;
 use crate::trust;
 
@@ -29,7 +29,7 @@ use crate::trust;
 pub enum PluginRef {
     /// A folder with a `config.yaml`, a library file, or a bundle.
     Path(PathBuf),
-    /// The code in its config.
+    /// The code in its config, or one version of it: `greet@0.1.0`.
     Code(String),
 }
 
@@ -253,25 +253,41 @@ pub(crate) fn place_of(plugin: &PluginRef) -> Result<PathBuf> {
 }
 
 /// A code is looked for in the current folder, in the folders of
-/// `SYNAPSE_PLUGIN_PATH`, and among the installed plugins.
-fn find_code(code: &str) -> Result<PathBuf> {
-    let is_it = |(path, kind): &(PathBuf, Kind)| code_of(path, *kind).as_deref() == Some(code);
+/// `SYNAPSE_PLUGIN_PATH`, and among the installed plugins, of which the newest
+/// counts.
+fn find_code(text: &str) -> Result<PathBuf> {
+    let wanted = Wanted::of(text);
+    let is_it =
+        |(path, kind): &(PathBuf, Kind)| registry::summary(path, *kind).is_ok_and(|facts| wanted.is(&facts));
     if let Some((place, _)) = named_places().into_iter().find(is_it) {
         return Ok(place);
     }
-    if let Some(place) = Home::from_env().and_then(|home| registry::installed(&home, code)) {
+    if let Some(place) = Home::from_env().and_then(|home| registry::installed(&home, wanted)) {
         return Ok(place);
     }
+    Err(unknown(wanted))
+}
+
+fn unknown(wanted: Wanted<'_>) -> PluginError {
+    let all: Vec<Summary> =
+        registry::find(&places()).into_iter().filter_map(|plugin| plugin.facts.ok()).collect();
+    if let Some((message, hint)) = registry::no_version(wanted, &all) {
+        let of_it = all.iter().filter(|facts| facts.code == wanted.code);
+        let versions: Vec<&str> = of_it.map(|facts| facts.version.as_str()).collect();
+        return NotFoundError::new(message)
+            .details(json!({ "code": wanted.code, "version": wanted.version, "available": versions }))
+            .hint(hint);
+    }
     let codes = known_codes();
-    let hint = match nearest(code, codes.iter().map(String::as_str)) {
+    let hint = match nearest(wanted.code, codes.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "name its folder with --path, install it with `synapse plugin install`, or add the folder \
                  that holds it to SYNAPSE_PLUGIN_PATH"
             .to_owned(),
     };
-    Err(NotFoundError::new(format!("no plugin with the code `{code}`"))
-        .details(json!({ "code": code, "available": codes }))
-        .hint(hint))
+    NotFoundError::new(format!("no plugin with the code `{}`", wanted.code))
+        .details(json!({ "code": wanted.code, "available": codes }))
+        .hint(hint)
 }
 
 /// The codes a plugin can be named by here.
@@ -284,7 +300,7 @@ pub(crate) fn known_codes() -> Vec<String> {
 
 /// Where plugins that are named by code may lie, the nearest first.
 pub(crate) fn places() -> Vec<(PathBuf, Kind)> {
-    let installed = Home::from_env().map(|home| registry::within(&home.plugins()).unwrap_or_default());
+    let installed = Home::from_env().map(|home| registry::installed_places(&home).unwrap_or_default());
     named_places().into_iter().chain(installed.unwrap_or_default()).collect()
 }
 

@@ -1,15 +1,18 @@
 //! Plugins that lie about: found, installed, removed. None of their code runs.
 //!
 //! Installed plugins are bundles and libraries in `$SYNAPSE_HOME/plugins`, named
-//! `CODE-VERSION` there; one version of a code at a time.
+//! `CODE-VERSION` there; versions of a code lie side by side.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use semver::Version;
 use synapse_sdk::PluginError;
 use synapse_sdk::errors::{NotFoundError, Result, ResultExt};
 use synapse_sdk::suggest::nearest;
@@ -49,6 +52,43 @@ pub struct Summary {
     pub version: String,
     /// The public names of its actions, as far as the file lists them.
     pub actions: Vec<String>,
+}
+
+/// What a plugin is named by: its code, `greet`, or one version of it,
+/// `greet@0.1.0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) version: Option<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(crate) fn of(text: &'a str) -> Self {
+        match text.split_once('@') {
+            Some((code, version)) => Self { code, version: Some(version) },
+            None => Self { code: text, version: None },
+        }
+    }
+
+    pub(crate) fn is(&self, facts: &Summary) -> bool {
+        facts.code == self.code && self.version.is_none_or(|version| version == facts.version)
+    }
+}
+
+impl fmt::Display for Wanted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.version {
+            Some(version) => write!(f, "{}@{version}", self.code),
+            None => f.write_str(self.code),
+        }
+    }
+}
+
+impl Summary {
+    /// How new it is among those of its code.
+    fn age(&self) -> Option<Version> {
+        Version::parse(&self.version).ok()
+    }
 }
 
 /// What lies at `places`, in the order in which a code is looked for.
@@ -148,16 +188,29 @@ fn why(path: &Path, error: &PluginError) -> String {
     text.strip_prefix(&of_path).unwrap_or(text).to_owned()
 }
 
-/// The installed plugin of that code.
-pub(crate) fn installed(home: &Home, code: &str) -> Option<PathBuf> {
-    // Its name begins with the code, so that only those few are read.
-    let begins = |path: &Path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.strip_prefix(code).is_some_and(|rest| rest.starts_with('-'))
-    };
-    let places = within(&home.plugins()).unwrap_or_default();
-    let is_it = |path: &Path, kind| summary(path, kind).is_ok_and(|facts| facts.code == code);
-    places.into_iter().find(|(path, kind)| begins(path) && is_it(path, *kind)).map(|(path, _)| path)
+/// The installed plugin that is meant: of several versions the newest.
+pub(crate) fn installed(home: &Home, wanted: Wanted<'_>) -> Option<PathBuf> {
+    let all = of_wanted(home, wanted).ok()?.into_iter();
+    all.max_by_key(|(_, _, facts)| facts.age()).map(|(path, ..)| path)
+}
+
+/// Where installed plugins lie: of each code the newest version first.
+pub(crate) fn installed_places(home: &Home) -> Result<Vec<(PathBuf, Kind)>> {
+    let mut places = within(&home.plugins())?;
+    places.sort_by_cached_key(|(path, _)| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        match code_and_version(&name) {
+            Some((code, version)) => (code.to_owned(), Reverse(Some(version))),
+            None => (name, Reverse(None)),
+        }
+    });
+    Ok(places)
+}
+
+/// `greet-more-0.1.0` is version 0.1.0 of `greet-more`.
+fn code_and_version(name: &str) -> Option<(&str, Version)> {
+    let mut dashes = name.match_indices('-');
+    dashes.find_map(|(at, _)| Some((&name[..at], Version::parse(&name[at + 1..]).ok()?)))
 }
 
 /// A plugin that was installed.
@@ -167,12 +220,15 @@ pub struct Installed {
     pub facts: Summary,
     /// Where it lies now.
     pub path: PathBuf,
-    /// Those of the same code that it took the place of.
+    /// Those of the same code and version that it took the place of.
     pub replaced: Vec<PathBuf>,
+    /// A newer version that is installed too: the code alone names that one.
+    pub newer: Option<String>,
 }
 
 /// Copies a bundle or a library, and its signature, to the installed plugins.
-/// Others of its code are removed.
+/// What was installed of the same code and version is removed; other versions
+/// stay.
 ///
 /// # Errors
 /// It cannot be read as either, or copied.
@@ -180,8 +236,10 @@ pub fn install(home: &Home, source: &Path, kind: Kind) -> Result<Installed> {
     let facts = summary(source, kind).map_err(|why| Reason::BadBundle(why).error(source))?;
     let ending = if kind == Kind::Bundle { EXTENSION } else { "so" };
     let path = home.plugins().join(format!("{}-{}.{ending}", facts.code, facts.version));
-    let before = of_code(home, &facts.code)?;
-    before.iter().for_each(|old| cache::forget(home, old));
+    let others = files_of(home, Wanted::of(&facts.code))?;
+    let (before, others): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|(_, other)| other.version == facts.version);
+    before.iter().for_each(|(old, _)| cache::forget(home, old));
     let copy = |from: &Path, to: &Path| {
         let copied = put_whole(to, |file| {
             io::copy(&mut fs::File::open(from)?, file)?;
@@ -195,46 +253,75 @@ pub fn install(home: &Home, source: &Path, kind: Kind) -> Result<Installed> {
         true => copy(&signature, &trust::path_beside(&path))?,
         false => remove_if_there(&trust::path_beside(&path))?,
     }
-    let replaced: Vec<PathBuf> = before.into_iter().filter(|before| *before != path).collect();
+    let replaced: Vec<PathBuf> =
+        before.into_iter().map(|(before, _)| before).filter(|before| *before != path).collect();
     for old in &replaced {
         remove(old)?;
     }
-    Ok(Installed { facts, path, replaced })
+    let newest = others.into_iter().map(|(_, other)| other).max_by_key(Summary::age);
+    let newer = newest.filter(|newest| newest.age() > facts.age()).map(|newest| newest.version);
+    Ok(Installed { facts, path, replaced, newer })
 }
 
-/// Removes the installed plugin of that code, with what was unpacked of it, and
-/// tells where it lay.
+/// Removes what is installed of a code, or one version of it such as
+/// `greet@0.1.0`, with what was unpacked of it, and tells where it lay.
 ///
 /// # Errors
 /// [`NotFound`](synapse_sdk::ErrorKind::NotFound) when there is none; it cannot be
 /// removed.
-pub fn uninstall(home: &Home, code: &str) -> Result<Vec<PathBuf>> {
-    let installed = of_code(home, code)?;
+pub fn uninstall(home: &Home, named: &str) -> Result<Vec<PathBuf>> {
+    let wanted = Wanted::of(named);
+    let installed = files_of(home, wanted)?;
     if installed.is_empty() {
-        return Err(not_installed(home, code));
+        return Err(not_installed(home, wanted));
     }
-    for path in &installed {
+    for (path, _) in &installed {
         cache::forget(home, path);
         remove(path)?;
     }
-    Ok(installed)
+    Ok(installed.into_iter().map(|(path, _)| path).collect())
 }
 
-fn not_installed(home: &Home, code: &str) -> PluginError {
-    let found = find(&within(&home.plugins()).unwrap_or_default());
-    let codes: Vec<String> = found.into_iter().filter_map(|plugin| Some(plugin.facts.ok()?.code)).collect();
-    let hint = match nearest(code, codes.iter().map(String::as_str)) {
+fn not_installed(home: &Home, wanted: Wanted<'_>) -> PluginError {
+    let found = find(&installed_places(home).unwrap_or_default());
+    let all: Vec<Summary> = found.into_iter().filter_map(|plugin| plugin.facts.ok()).collect();
+    if let Some((message, hint)) = no_version(wanted, &all) {
+        return NotFoundError::new(message).hint(hint);
+    }
+    let hint = match nearest(wanted.code, all.iter().map(|facts| facts.code.as_str())) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`synapse plugin list` shows what there is".to_owned(),
     };
-    NotFoundError::new(format!("no plugin with the code `{code}` is installed")).hint(hint)
+    NotFoundError::new(format!("no plugin with the code `{wanted}` is installed")).hint(hint)
 }
 
-/// The files of the installed plugins of a code.
-fn of_code(home: &Home, code: &str) -> Result<Vec<PathBuf>> {
-    let files = within(&home.plugins())?.into_iter().filter(|(_, kind)| *kind != Kind::Folder);
-    let of_it = files.filter(|(path, kind)| summary(path, *kind).is_ok_and(|facts| facts.code == code));
-    Ok(of_it.map(|(path, _)| path).collect())
+/// What to say when a plugin is there, and not in the version that is wanted.
+pub(crate) fn no_version(wanted: Wanted<'_>, all: &[Summary]) -> Option<(String, String)> {
+    let version = wanted.version?;
+    let mut versions: Vec<&str> =
+        all.iter().filter(|facts| facts.code == wanted.code).map(|facts| facts.version.as_str()).collect();
+    versions.dedup();
+    let (first, code) = (versions.first()?, wanted.code);
+    let message = format!("there is no version `{version}` of plugin `{code}`");
+    Some((message, format!("versions there are: {}; write `{code}@{first}`", versions.join(", "))))
+}
+
+/// What is installed of a code, or of one version of it.
+fn of_wanted(home: &Home, wanted: Wanted<'_>) -> Result<Vec<(PathBuf, Kind, Summary)>> {
+    // Their names begin with the code, so that only those few are read.
+    let begins = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.strip_prefix(wanted.code).is_some_and(|rest| rest.starts_with('-'))
+    };
+    let places = within(&home.plugins())?.into_iter().filter(|(path, _)| begins(path));
+    let read = places.filter_map(|(path, kind)| Some((summary(&path, kind).ok()?, path, kind)));
+    Ok(read.filter(|(facts, ..)| wanted.is(facts)).map(|(facts, path, kind)| (path, kind, facts)).collect())
+}
+
+/// The files among them: what lies there as a folder was not installed.
+fn files_of(home: &Home, wanted: Wanted<'_>) -> Result<Vec<(PathBuf, Summary)>> {
+    let all = of_wanted(home, wanted)?.into_iter();
+    Ok(all.filter(|(_, kind, _)| *kind != Kind::Folder).map(|(path, _, facts)| (path, facts)).collect())
 }
 
 fn remove(path: &Path) -> Result<()> {
@@ -248,5 +335,35 @@ fn remove_if_there(path: &Path) -> Result<()> {
             Err(error).with_context(|| path.display().to_string())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_code_the_newest_version_stands_first() {
+        let home = tempfile::tempdir().expect("a folder");
+        let home = Home::at(home.path());
+        fs::create_dir_all(home.plugins()).expect("a folder");
+        for name in
+            ["greet-0.9.0.so", "greet-0.10.0.so", "greet-more-0.1.0.so", "greet-0.10.0-rc.1.so", "own.so"]
+        {
+            fs::write(home.plugins().join(name), "").expect("a file");
+        }
+        let places = installed_places(&home).expect("places");
+        let names: Vec<_> = places.iter().map(|(path, _)| path.file_name().unwrap_or_default()).collect();
+        let expected =
+            ["greet-0.10.0.so", "greet-0.10.0-rc.1.so", "greet-0.9.0.so", "greet-more-0.1.0.so", "own.so"];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_name_is_a_code_or_one_version_of_it() {
+        assert_eq!(Wanted::of("greet"), Wanted { code: "greet", version: None });
+        let pinned = Wanted::of("greet@0.1.0");
+        assert_eq!((pinned.code, pinned.version), ("greet", Some("0.1.0")));
+        assert_eq!(pinned.to_string(), "greet@0.1.0");
     }
 }

@@ -15,10 +15,13 @@ use super::output::Output;
 use crate::check::{self, Machine, Reason};
 use crate::home::Home;
 use crate::kind::Kind;
-use crate::registry;
+use crate::registry::{self, Wanted};
 use crate::trust;
 
 /// Install a plugin for this user: from then on its code names it.
+///
+/// Versions of a plugin stay beside one another: `greet` names the newest,
+/// `greet@0.1.0` that one.
 ///
 /// It is shown what the plugin is and who signed it, and asked; not when a key
 /// that is trusted here speaks for it. None of its code runs.
@@ -27,7 +30,8 @@ use crate::trust;
 Examples:
   synapse plugin install greet-0.1.0.synapse
   synapse plugin install greet-0.1.0.synapse --trust         where nobody can be asked
-  synapse plugin run greet -p greet -P name=Ada")]
+  synapse plugin run greet -p greet -P name=Ada
+  synapse plugin run greet -p greet@0.1.0 -P name=Ada        whatever is installed beside it")]
 pub(crate) struct InstallArgs {
     /// The bundle, or a .so file
     #[arg(value_name = "FILE")]
@@ -37,11 +41,14 @@ pub(crate) struct InstallArgs {
     trust: bool,
 }
 
-/// Remove an installed plugin.
+/// Remove an installed plugin, in all its versions or one.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  synapse plugin uninstall greet")]
+#[command(after_help = "\
+Examples:
+  synapse plugin uninstall greet
+  synapse plugin uninstall greet@0.1.0")]
 pub(crate) struct UninstallArgs {
-    /// The plugin's code
+    /// The plugin's code, or one version of it
     #[arg(value_name = "CODE", add = ArgValueCompleter::new(codes))]
     code: String,
 }
@@ -63,6 +70,12 @@ impl InstallArgs {
         }
         let installed = registry::install(&home, &self.file, kind)?;
         let facts = &installed.facts;
+        if let Some(newer) = &installed.newer {
+            let (code, version) = (&facts.code, &facts.version);
+            output.note(&format!(
+                "{code} {newer} is installed too: `{code}` names that, `{code}@{version}` this one"
+            ));
+        }
         let document = json!({
             "installed": {
                 "code": facts.code,
@@ -76,12 +89,15 @@ impl InstallArgs {
         });
         output.document(&document, |_| {
             let action = facts.actions.first().map_or("ACTION", String::as_str);
+            let name = match installed.newer {
+                Some(_) => format!("{}@{}", facts.code, facts.version),
+                None => facts.code.clone(),
+            };
             format!(
-                "installed {} {} · {}\n{verdict}\n\nrun it: synapse plugin run {action} -p {}\n",
+                "installed {} {} · {}\n{verdict}\n\nrun it: synapse plugin run {action} -p {name}\n",
                 facts.code,
                 facts.version,
                 installed.path.display(),
-                facts.code
             )
         })
     }
@@ -123,7 +139,8 @@ fn kind(file: &std::path::Path) -> Result<Kind> {
 impl UninstallArgs {
     pub(crate) fn execute(self, output: &mut Output) -> Result<()> {
         let removed = registry::uninstall(&home()?, &self.code)?;
-        output.document(&json!({ "uninstalled": { "code": self.code, "paths": removed } }), |_| {
+        let code = Wanted::of(&self.code).code;
+        output.document(&json!({ "uninstalled": { "code": code, "paths": removed } }), |_| {
             let paths: Vec<String> = removed.iter().map(|path| path.display().to_string()).collect();
             format!("uninstalled {} · {}\n", self.code, paths.join(", "))
         })

@@ -73,12 +73,27 @@ fn text(found: &[Found], columns: Option<usize>) -> String {
     let hidden: Vec<String> = found
         .iter()
         .filter_map(|plugin| {
-            let by = plugin.hidden_by.as_ref()?;
-            Some(format!("{}: hidden by {}\n", plugin.path.display(), by.display()))
+            let by = found.iter().find(|other| Some(&other.path) == plugin.hidden_by.as_ref())?;
+            Some(format!(
+                "{}: hidden by {}{}\n",
+                plugin.path.display(),
+                by.path.display(),
+                name_of(plugin, by)
+            ))
         })
         .collect();
     let notes = [damaged, hidden].concat().concat();
     if notes.is_empty() { rows } else { format!("{rows}\n{notes}") }
+}
+
+/// How one is named that stands behind another version.
+fn name_of(plugin: &Found, by: &Found) -> String {
+    match (&plugin.facts, &by.facts) {
+        (Ok(facts), Ok(by)) if facts.version != by.version => {
+            format!("; `{}@{}` names it", facts.code, facts.version)
+        }
+        _ => String::new(),
+    }
 }
 
 fn row(plugin: &Found) -> Vec<String> {

@@ -45,7 +45,7 @@ pub fn json_schema() -> Value {
             },
             "plugins": {
                 "type": "object",
-                "description": "Short names for plugins.",
+                "description": "Short names for plugins: `greet: greet@0.1.0`.",
                 "additionalProperties": { "type": "string" },
             },
             "on_failure": {
@@ -71,7 +71,7 @@ fn node() -> Value {
         "required": ["plugin", "action"],
         "additionalProperties": false,
         "properties": {
-            "plugin": { "type": "string", "description": "A folder or .so from the file's folder on, a code, or a short name." },
+            "plugin": { "type": "string", "description": "A folder, bundle or .so from the file's folder on, a code such as greet, one version of it such as greet@0.1.0, or a short name." },
             "action": { "type": "string", "description": "The action's name." },
             "params": { "type": "object", "description": "Params; ${inputs.x} and ${node.field} are replaced." },
             "needs": {
