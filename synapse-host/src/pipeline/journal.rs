@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use synapse_sdk::errors::{NotFoundError, PluginRunError, Result, ResultExt};
-use synapse_sdk::{ErrorKind, PluginError};
+use synapse_sdk::{Env, ErrorKind, PluginError};
 
 /// The name of the file.
 pub(crate) const FILE: &str = "journal";
@@ -92,6 +92,12 @@ pub(crate) struct Header {
     pub(crate) started: u64,
     pub(crate) release: bool,
     pub(crate) isolated: bool,
+    /// Variables of all nodes.
+    #[serde(default)]
+    pub(crate) env: Env,
+    /// The working folder, which relative paths among the inputs start from.
+    #[serde(default)]
+    pub(crate) working_folder: Option<PathBuf>,
 }
 
 /// Which library ran.
@@ -127,6 +133,13 @@ impl Journal {
         let (buffer, broken) = (Vec::new(), false);
         let mut journal = Self { file, path, full_sync, buffer, broken };
         journal.write(&Line::Run(header))?;
+        if full_sync {
+            // Names reach the disk with the folders they stand in: the run's, the
+            // runs', and the home.
+            let folders = folder.ancestors().take(3);
+            let synced = folders.map(|folder| File::open(folder)?.sync_all()).collect::<io::Result<()>>();
+            synced.map_err(|error| unwritable(&journal.path, &error))?;
+        }
         Ok(journal)
     }
 
@@ -279,6 +292,8 @@ mod tests {
             started: 1,
             release: false,
             isolated: false,
+            env: Env::new(),
+            working_folder: None,
         }
     }
 

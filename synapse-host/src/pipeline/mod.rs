@@ -1,5 +1,30 @@
 //! Pipelines: actions of several plugins as a graph, checked before they run
 //! and resumable after they fail.
+//!
+//! `synapse pipeline` is the command over this; a program does the same:
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use serde_json::{Map, json};
+//! use synapse_host::home::Home;
+//! use synapse_host::pipeline::{Changed, RunOptions, load, resume, start};
+//! use synapse_host::plugin_ref::Resolver;
+//! use synapse_host::record::Status;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (home, mut resolver) = (Home::at("runs"), Resolver::default());
+//! let plan = load(Path::new("examples/pipeline/pipeline.yaml"), &mut resolver, true)?;
+//! let inputs = Map::from_iter([("wanted".to_owned(), json!(0.95))]);
+//! let options = RunOptions { jobs: 2, ..RunOptions::default() };
+//! let mut report = start(plan, &inputs, &home, &options, &mut ())?;
+//! if report.status != Status::Succeeded {
+//!     report = resume(&home, &report.id, &mut resolver, Changed::Refuse, &options, &mut ())?;
+//! }
+//! println!("{}", report.output);
+//! # Ok(())
+//! # }
+//! ```
 
 mod cache;
 mod check;
@@ -13,6 +38,7 @@ mod journal;
 mod model;
 mod offer;
 mod report;
+mod resume;
 mod rollback;
 mod runs;
 mod schema;
@@ -27,15 +53,16 @@ pub use cache::{Cache, Entry, Listed};
 pub use check::{ByName, Plan, Refused, check, invalid};
 pub use condition::{Comparison, Condition, Operand};
 pub use draw::{Lines, json, mermaid, svg, tree};
-pub(crate) use engine::{News, Task, Watcher};
+pub use engine::{News, Task, Watcher};
 pub use expression::{Expression, Head, NoValue, Path as ReferencePath, Piece, Reference, Scope};
 pub use file::{Read, parse};
 pub use graph::Graph;
 pub use model::{Input, InputType, Location, Node, OnFailure, Param, Pipeline, RetryPolicy};
 pub use offer::Offer;
 pub use report::{NodeReport, NodeStatus, Report};
-pub use runs::{Changed, RunOptions};
-pub(crate) use runs::{Resumable, start};
+pub use resume::{Changed, resume};
+pub(crate) use resume::{Recorded, Resumable};
+pub use runs::{RunOptions, start};
 pub use schema::json_schema;
 pub use shown::{PipelineRun, ShownNode, ShownRun, list, show};
 

@@ -6,27 +6,36 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use synapse_sdk::errors::Result;
-use synapse_sdk::{ErrorKind, PluginError};
+use synapse_sdk::schema::types;
+use synapse_sdk::{Env, ErrorKind, PluginError};
 
 use super::check::Plan;
-use super::engine::{End, News, Watcher};
+use super::engine::{End, News, Watcher, env_of, run_values};
 use super::expression::{Head, Scope};
 use super::journal::Line;
 use super::model::Node;
 use super::report::NodeStatus;
 use crate::run::{RunRequest, execute};
-use synapse_sdk::schema::types;
 
 /// Nodes that were undone, and those that could not be with why.
 type Outcome = (BTreeSet<usize>, Vec<(String, PluginError)>);
+
+/// What belongs to the run as a whole.
+pub(super) struct OfRun<'a> {
+    pub(super) id: &'a str,
+    pub(super) folder: &'a Path,
+    /// Variables of all nodes.
+    pub(super) env: &'a Env,
+}
 
 pub(super) fn roll_back(
     plan: &Plan,
     inputs: &Map<String, Value>,
     end: &mut End,
-    folder: &Path,
+    of_run: &OfRun<'_>,
     watcher: &mut dyn Watcher,
 ) -> Outcome {
+    let run = run_values(of_run.id, Some(of_run.folder));
     let (mut undone, mut errors) = Outcome::default();
     let mut order: Vec<usize> = (0..end.nodes.len()).collect();
     order.sort_by_key(|node| std::cmp::Reverse(end.nodes[*node].place));
@@ -37,8 +46,8 @@ pub(super) fn roll_back(
         let (true, Some((action, _)), Some(result)) = (has_run, &node.rollback, &end.results[index]) else {
             continue;
         };
-        let scope = Finished { plan, inputs, results: &end.results };
-        let outcome = undo(plan, index, action, result, &scope, folder);
+        let scope = Finished { plan, inputs, run: &run, results: &end.results };
+        let outcome = undo(plan, index, action, result, &scope, of_run);
         let error = outcome.as_ref().err().map(ToString::to_string);
         watcher.news(vec![News::RolledBack { node: index, error }]);
         match outcome {
@@ -61,7 +70,7 @@ fn undo(
     action: &str,
     result: &Value,
     scope: &Finished<'_>,
-    folder: &Path,
+    of_run: &OfRun<'_>,
 ) -> Result<()> {
     let node = &plan.pipeline.nodes[index];
     let plugin = &plan.offers[index].plugin;
@@ -77,7 +86,9 @@ fn undo(
         let request = RunRequest::new(node.plugin.clone(), action)
             .params(&params)
             .mode(node.mode)
-            .state_dir(folder.join("nodes").join(format!("{}~rollback", node.name)));
+            .resources(node.resources)
+            .env(env_of(node, of_run.env))
+            .state_dir(of_run.folder.join("nodes").join(format!("{}~rollback", node.name)));
         execute(plugin, &request).map(drop)
     };
     let list = node.for_each.as_ref().map(|list| list.evaluate(scope));
@@ -114,6 +125,7 @@ fn params(
 struct Finished<'a> {
     plan: &'a Plan,
     inputs: &'a Map<String, Value>,
+    run: &'a Map<String, Value>,
     results: &'a [Option<Arc<Value>>],
 }
 
@@ -121,6 +133,7 @@ impl Scope for Finished<'_> {
     fn value(&self, head: &Head) -> Option<&Value> {
         match head {
             Head::Input(name) => self.inputs.get(name),
+            Head::Run(name) => self.run.get(name),
             Head::Node(name) => self.results[self.plan.pipeline.position(name)?].as_deref(),
             _ => None,
         }

@@ -9,6 +9,8 @@ mod schema;
 
 use std::path::{Path, PathBuf};
 
+pub(super) use run::{Again, rerun};
+
 use clap::{Args, Subcommand};
 use synapse_sdk::errors::Result;
 

@@ -1,5 +1,7 @@
 //! `synapse pipeline run` and `synapse pipeline resume`.
 
+use std::fs::File;
+
 use clap::Args;
 use serde_json::{Map, Value, json};
 use synapse_sdk::errors::Result;
@@ -8,6 +10,7 @@ use synapse_sdk::{Env, ErrorKind, PluginError};
 
 use super::super::output::Output;
 use super::super::params::ParamsArgs;
+use super::super::records::enter;
 use super::super::run_action::Signals;
 use super::super::target::with_resolver;
 use super::super::{Common, crash};
@@ -15,12 +18,12 @@ use super::FileArgs;
 use super::board::Board;
 use crate::author::Profile;
 use crate::home::Home;
-use crate::pipeline::{Changed, Report, Resumable, RunOptions, start};
+use crate::pipeline::{Changed, Plan, Recorded, Report, Resumable, RunOptions, start};
 use crate::record::Status;
 use crate::stdout;
 
 /// How nodes are run.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 struct EngineArgs {
     /// How many nodes run at once [default: one for each processor core]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -100,17 +103,8 @@ impl RunArgs {
         let answer = stdout::set_aside()?;
         crash::watch(common.json);
         let plan = self.file.plan(!options.isolated, common, output)?;
-        let params = self.params.read(|| Ok(plan.inputs_schema()))?;
-        let given: Map<String, Value> = serde_json::from_str(&params).map_err(|error| {
-            PluginError::new(ErrorKind::Usage, format!("inputs are a JSON object: {error}"))
-        })?;
-        let home = home()?;
-        let signals = Signals::install()?;
-        let mut board = Board::new(&plan, output, &signals);
-        let report = start(plan, &given, &home, &options, &mut board)?;
-        board.finish(&report);
-        stdout::put_back(&answer)?;
-        tell(report, options.journal, &signals, output)
+        let given = inputs(&self.params, &plan)?;
+        carry_out(plan, &given, &home()?, &options, &answer, output)
     }
 }
 
@@ -135,6 +129,80 @@ pub(crate) struct ResumeArgs {
     engine: EngineArgs,
 }
 
+/// Starts a pipeline once more, as its file was when the run `id` began.
+pub(crate) fn rerun(
+    home: &Home,
+    id: &str,
+    params: ParamsArgs,
+    asked: Again,
+    common: &Common,
+    output: &mut Output,
+) -> Result<()> {
+    let run = Recorded::of(home, id)?;
+    let with = if params.is_empty() { "the same inputs" } else { "other inputs" };
+    let (file, has_changed) = run.file();
+    output.note(&format!("run {id} again: pipeline {file}, with {with}"));
+    if has_changed {
+        output.note(&format!(
+            "warning: {file} says something else by now: it is run as it was then; \
+             `synapse pipeline run` runs it as it is"
+        ));
+    }
+    let params = params.over(Value::Object(run.inputs().clone()).to_string());
+    run.working_folder().into_iter().for_each(|folder| enter(folder, output));
+    let mut options = EngineArgs::default().options()?;
+    options.isolated = asked.isolated || run.isolated();
+    options.release = run.release();
+    options.env = run.env().clone();
+    let answer = stdout::set_aside()?;
+    crash::watch(common.json);
+    let profile = if options.release { Profile::Release } else { Profile::Dev };
+    let plan = with_resolver(profile, common, output, |resolver| run.plan(resolver, !options.isolated))?;
+    for change in run.changes(&plan, home)? {
+        output.note(&format!("warning: {change}"));
+    }
+    let given = inputs(&params, &plan)?;
+    if asked.dry_run {
+        let inputs = Value::Object(plan.inputs(&given)?);
+        stdout::put_back(&answer)?;
+        output.note("the inputs are valid; nothing was run");
+        let (name, nodes) = (&plan.pipeline.name, plan.pipeline.nodes.len());
+        let document = json!({ "dry_run": { "pipeline": name, "nodes": nodes }, "params": inputs });
+        return output.value(&document, "params");
+    }
+    carry_out(plan, &given, home, &options, &answer, output)
+}
+
+/// How it is started once more.
+pub(crate) struct Again {
+    /// In worker processes, whatever the run did.
+    pub(crate) isolated: bool,
+    /// Only the inputs are shown.
+    pub(crate) dry_run: bool,
+}
+
+fn inputs(params: &ParamsArgs, plan: &Plan) -> Result<Map<String, Value>> {
+    let params = params.read(|| Ok(plan.inputs_schema()))?;
+    serde_json::from_str(&params)
+        .map_err(|error| PluginError::new(ErrorKind::Usage, format!("inputs are a JSON object: {error}")))
+}
+
+fn carry_out(
+    plan: Plan,
+    given: &Map<String, Value>,
+    home: &Home,
+    options: &RunOptions,
+    answer: &File,
+    output: &mut Output,
+) -> Result<()> {
+    let signals = Signals::install()?;
+    let mut board = Board::new(&plan, output, &signals);
+    let report = start(plan, given, home, options, &mut board)?;
+    board.finish(&report);
+    stdout::put_back(answer)?;
+    tell(report, options.journal, &signals, output)
+}
+
 fn changed(text: &str) -> Result<Changed, String> {
     Changed::find(text).ok_or_else(|| synapse_sdk::words::UnknownWord::of::<Changed>(text).to_string())
 }
@@ -147,6 +215,7 @@ impl ResumeArgs {
         crash::watch(common.json);
         let run = Resumable::find(&home, &self.run, options.full_sync)?;
         output.note(&format!("going on with run {}", run.id()));
+        run.working_folder().into_iter().for_each(|folder| enter(folder, output));
         let profile = if run.release() { Profile::Release } else { Profile::Dev };
         let ready = with_resolver(profile, common, output, |resolver| {
             run.prepare(&home, resolver, self.changed, &options)

@@ -8,6 +8,8 @@ mod show;
 
 use std::process::ExitCode;
 
+pub(super) use rerun::enter;
+
 use clap::Subcommand;
 use synapse_sdk::errors::{NotFoundError, Result};
 

@@ -11,6 +11,7 @@ use synapse_sdk::errors::{NotFoundError, Result};
 use super::super::Common;
 use super::super::output::Output;
 use super::super::params::ParamsArgs;
+use super::super::pipeline::{Again, rerun};
 use super::super::run_action::{Wanted, carry_out};
 use super::pipeline;
 use crate::home::Home;
@@ -20,10 +21,12 @@ use crate::record::{self, FullRun, sha256_of};
 use crate::run::{Mode, RunRequest};
 
 /// Run again what was run: the same plugin, action, params, variables, mode,
-/// resources and time-out, in the same working folder.
+/// resources and time-out, in the same working folder; of a pipeline the same
+/// nodes, with the same inputs.
 ///
 /// A plugin's folder whose library is stale is built first; a plugin that is no
-/// longer the one that ran is told.
+/// longer the one that ran is told. What a pipeline's run has finished runs again:
+/// `synapse pipeline resume` goes on with it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -49,10 +52,8 @@ pub(crate) struct RerunArgs {
 impl RerunArgs {
     pub(super) fn execute(self, home: &Home, common: &Common, output: &mut Output) -> Result<()> {
         if let Some(id) = pipeline::meant(home, &self.id) {
-            let error = NotFoundError::new(format!("run {id} is of a pipeline, not of an action"));
-            return Err(error.hint(format!(
-                "`synapse pipeline resume {id}` goes on with it; `synapse pipeline run` starts another"
-            )));
+            let asked = Again { isolated: self.isolated, dry_run: self.dry_run };
+            return rerun(home, &id, self.params, asked, common, output);
         }
         let run = record::load(home, &self.id)?;
         let mut request = request_of(&run)?;
@@ -106,7 +107,7 @@ fn announcement(run: &FullRun, request: &RunRequest, params: &ParamsArgs) -> Str
 }
 
 /// Params may hold relative paths, and codes are looked for in the working folder.
-fn enter(folder: &Path, output: &mut Output) {
+pub(crate) fn enter(folder: &Path, output: &mut Output) {
     if env::current_dir().is_ok_and(|current| current == folder) {
         return;
     }

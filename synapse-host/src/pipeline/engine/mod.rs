@@ -6,12 +6,13 @@
 //! happens, looks after time-outs, and ends the run.
 
 mod fan_out;
+mod news;
 mod values;
 mod watch;
 mod work;
 
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -19,7 +20,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use synapse_sdk::errors::{Result, TimedOut};
-use synapse_sdk::events::Event;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
 use crate::pipeline::check::Plan;
@@ -28,6 +28,7 @@ use crate::pipeline::model::{Node, OnFailure};
 use crate::pipeline::report::NodeStatus;
 use crate::run::WatchedReins;
 
+pub use self::news::{News, Task, Watcher};
 use self::values::Start;
 pub(crate) use self::values::output;
 
@@ -35,54 +36,6 @@ pub(crate) use self::values::output;
 const LOOK: Duration = Duration::from_millis(50);
 /// The stack of a main thread on Linux.
 const STACK: usize = 8 << 20;
-
-/// A node, or one element of a fan-out.
-pub(crate) type Task = (usize, Option<usize>);
-
-/// What happens while a pipeline runs.
-#[derive(Debug)]
-pub(crate) enum News {
-    Started {
-        task: Task,
-        attempt: u32,
-    },
-    Said {
-        task: Task,
-        events: Vec<Event<'static>>,
-    },
-    Again {
-        task: Task,
-        error: String,
-    },
-    /// Of a fan-out, one element has ended.
-    Item {
-        task: Task,
-        failed: bool,
-    },
-    /// Of a fan-out, so many elements there are.
-    Items {
-        node: usize,
-        count: usize,
-    },
-    Ended {
-        node: usize,
-        status: NodeStatus,
-        elapsed: Duration,
-    },
-    /// What a node did was undone, or could not be.
-    RolledBack {
-        node: usize,
-        error: Option<String>,
-    },
-}
-
-/// Who is told, and who may wish that it stops.
-pub(crate) trait Watcher {
-    fn news(&mut self, news: Vec<News>);
-
-    /// How often it was asked to stop: the second time nothing is waited for.
-    fn stop(&self) -> usize;
-}
 
 /// What a run of the engine is given.
 pub(crate) struct Job {
@@ -241,8 +194,7 @@ impl Engine {
         let Job { plan, inputs, id, folder, env, journal, cache, earlier, .. } = job;
         let nodes = &plan.pipeline.nodes;
         let names = nodes.iter().enumerate().map(|(index, node)| (node.name.clone(), index)).collect();
-        let dir = folder.as_ref().map(|folder| folder.join("work").display().to_string());
-        let run = [("id".to_owned(), id.into()), ("dir".to_owned(), dir.unwrap_or_default().into())];
+        let run = run_values(&id, folder.as_deref());
         let envs = nodes.iter().map(|node| env_of(node, &env)).collect();
         let progress =
             plan.graph.before.iter().map(|before| Progress { waits: before.len(), ..Default::default() });
@@ -260,7 +212,7 @@ impl Engine {
         Self {
             names,
             inputs,
-            run: Map::from_iter(run),
+            run,
             folder,
             envs,
             outcomes,
@@ -507,7 +459,14 @@ impl Engine {
     }
 }
 
-fn env_of(node: &Node, env: &Env) -> Env {
+/// What `${run.…}` means.
+pub(crate) fn run_values(id: &str, folder: Option<&Path>) -> Map<String, Value> {
+    let dir = folder.map(|folder| folder.join("work").display().to_string());
+    Map::from_iter([("id".to_owned(), id.into()), ("dir".to_owned(), dir.unwrap_or_default().into())])
+}
+
+/// The variables of a node, before those of the run.
+pub(crate) fn env_of(node: &Node, env: &Env) -> Env {
     match node.env.is_empty() {
         true => env.clone(),
         false => {
