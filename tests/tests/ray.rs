@@ -518,3 +518,20 @@ fn an_agent_that_nobody_uses_ends() {
     let (mut agent, _) = agent("0.2");
     assert!(agent.wait().expect("it ends").success());
 }
+
+/// A pipeline's nodes run where each of them says, and know of one another.
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_node_of_a_pipeline_runs_there() {
+    let (synapse, folder) = (Synapse::new(), tempfile::tempdir().expect("a folder"));
+    let text = format!(
+        "nodes:
+  there: {{plugin: {0}, action: greet, mode: task, resources: {{cpus: 0.01}}, params: {{name: Ada}}}}
+  here: {{plugin: {0}, action: greet, params: {{name: '${{there.message}}'}}}}
+",
+        library("greet").display()
+    );
+    fs::write(folder.path().join("pipeline.yaml"), text).expect("a file");
+    let run = synapse.call("pipeline run --json").within(folder.path()).env("RAY_ADDRESS", cluster()).run();
+    assert_eq!(run.code(0).document()["result"]["here"]["message"], "Hello Hello Ada!!");
+}

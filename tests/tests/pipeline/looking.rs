@@ -60,8 +60,6 @@ fn a_pipelines_run_is_shown_with_its_nodes() {
     for part in ["pipeline  pipeline", "status    succeeded", "b[1]"] {
         assert!(text.stdout.contains(part), "{part}: {text}");
     }
-    let id = shown["run"]["id"].as_str().expect("an id").to_owned();
-    case.synapse.call("run rerun").arg(&id).run().code(4).says(&format!("synapse pipeline resume {id}"));
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! `synapse pipeline`: what is wrong is told before anything runs, and what
 //! was finished stays finished.
 
+mod again;
+mod caching;
 mod checking;
+mod from_rust;
+mod live;
 mod looking;
 mod resuming;
 mod running;
+mod versions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +24,7 @@ struct Case {
 }
 
 impl Case {
-    /// `PIPED`, `GREET` and `LEADERBOARD` stand for the plugins of that name.
+    /// `PIPED`, `GREET`, `LEADERBOARD` and `MISBEHAVE` stand for the plugins of that name.
     fn new(text: &str) -> Self {
         let case = Self { synapse: Synapse::new(), folder: tempfile::tempdir().expect("a folder") };
         case.write(text);
@@ -28,7 +33,7 @@ impl Case {
 
     fn write(&self, text: &str) {
         let mut text = text.to_owned();
-        for name in ["piped", "greet", "leaderboard"] {
+        for name in ["piped", "greet", "leaderboard", "misbehave"] {
             let word = name.to_uppercase();
             if text.contains(&word) {
                 text = text.replace(&word, &library(name).display().to_string());

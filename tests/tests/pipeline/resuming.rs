@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -151,6 +153,70 @@ fn a_journal_that_cannot_be_written_stops_the_run_and_can_be_gone_on_with() {
     let resumed = case.pipeline("resume last --json").run().code(0).document();
     assert_eq!(resumed["result"], 69);
     assert!(case.log().len() <= before + 7 && case.counts().values().all(|count| *count <= 2));
+}
+
+#[test]
+fn a_home_that_cannot_be_written_to_says_so_before_anything_runs() {
+    let case = Case::logging(DIAMOND);
+    let closed = case.folder().join("closed");
+    fs::create_dir(&closed).expect("a folder");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).expect("its mode");
+    let refused = case.pipeline("run --json").env("SYNAPSE_HOME", &closed).bound_by_modes().run().code(1);
+    let error = refused.error();
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("no folder for the run")), "{error}");
+    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("SYNAPSE_HOME")), "{error}");
+    assert_eq!((case.log().len(), fs::read_dir(&closed).expect("the folder").count()), (0, 0));
+}
+
+#[test]
+fn with_full_sync_each_line_of_the_journal_reaches_the_disk_before_the_run_goes_on() {
+    let case = Case::logging(DIAMOND);
+    let journals = || {
+        let runs = fs::read_dir(case.synapse.home().join("pipelines")).expect("runs").flatten();
+        let mut all: Vec<_> = runs.map(|run| run.path().join("journal")).collect();
+        all.sort();
+        all
+    };
+    let traced = |words: &str| -> String {
+        let trace = case.folder().join("trace");
+        let script =
+            format!("exec strace -f -y -e trace=write,fdatasync,fsync -o {} \"$@\"", trace.display());
+        assert_eq!(case.pipeline(words).through(&script).run().code(0).document()["result"], 69);
+        fs::read_to_string(trace).expect("the trace")
+    };
+    if !can_trace() {
+        assert_eq!(case.pipeline("run --json --sync full").run().code(0).document()["result"], 69);
+        return;
+    }
+    assert!(!traced("run --json").contains("sync("), "a run without it waits for no disk");
+    let full = traced("run --json --sync full");
+    let journal = journals().pop().expect("a journal");
+    let lines = fs::read_to_string(&journal).expect("a journal").lines().count();
+    let of_journal = full.lines().filter(|line| line.contains(&format!("{}>", journal.display())));
+    let calls: Vec<&str> = of_journal.filter(|line| !line.contains("resumed>")).collect();
+    let written = calls.iter().filter(|line| line.contains(" write(")).count();
+    // One after another, whichever thread writes.
+    assert!(
+        calls.chunks(2).all(|pair| pair[0].contains(" write(") && pair[1].contains("sync(")),
+        "{calls:#?}"
+    );
+    assert_eq!((written, calls.len()), (lines, 2 * lines), "{calls:#?}");
+    // That the file is there at all is for its folder to say.
+    let folder = journal.parent().expect("a folder").display().to_string();
+    assert!(
+        full.lines().any(|line| line.contains("fsync(") && line.contains(&format!("{folder}>"))),
+        "{full}"
+    );
+}
+
+/// Whether calls of another process to the system can be seen here.
+fn can_trace() -> bool {
+    let tried = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    let can = tried.is_ok_and(|status| status.success());
+    if !can {
+        eprintln!("strace is not there or may not trace: that the disk is waited for is not tested");
+    }
+    can
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Case {
     }
 }
 
-fn status(document: &Value, node: &str) -> String {
+pub(super) fn status(document: &Value, node: &str) -> String {
     let nodes = document["nodes"].as_array().expect("nodes");
     let node = nodes.iter().find(|one| one["name"] == node).expect("the node is told");
     node["status"].as_str().expect("a status").to_owned()
@@ -183,6 +183,24 @@ fn what_was_done_is_undone_in_reverse_where_that_is_asked_for() {
 }
 
 #[test]
+fn what_undoes_a_node_is_given_what_the_node_was() {
+    let case = Case::new(
+        "rollback: true
+nodes:
+  a: {plugin: PIPED, action: mark, rollback: undo, params: {file: '${run.dir}/logs/log', name: a}}
+  each: {plugin: PIPED, action: mark, needs: a, for_each: [x, y], rollback: undo,
+         params: {file: '${run.dir}/logs/log', name: 'each-${item}'}}
+  bad: {plugin: PIPED, action: mark, needs: each, params: {file: '${run.dir}/logs/log', name: bad, failures: 9}}
+",
+    );
+    let error = case.pipeline("run --json --jobs 1").run().code(1).error();
+    let folder = error["details"]["run"]["folder"].as_str().expect("a folder");
+    let log = fs::read_to_string(format!("{folder}/work/logs/log")).expect("the log");
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines, ["a 1", "each-x 1", "each-y 1", "bad 1", "-each-y", "-each-x", "-a"]);
+}
+
+#[test]
 fn a_fan_out_over_nothing_gives_nothing_and_over_no_list_fails() {
     let each = mark("each", &format!("for_each: '${{inputs.list}}', {}", params("x", "")));
     let case = Case::marking("inputs: {list: {type: array}}\n", std::slice::from_ref(&each));
@@ -213,25 +231,37 @@ fn only_so_many_elements_of_a_fan_out_run_at_once() {
 }
 
 #[test]
-fn results_that_nothing_has_changed_are_taken_again() {
+fn a_node_has_its_own_mode_limits_and_variables() {
     let case = Case::new(
-        "inputs: {start: 1}
-nodes:
-  kept: {plugin: LEADERBOARD, action: choose, params: {models: [a], scores: ['${inputs.start}']}}
+        "nodes:
+  bound: {plugin: MISBEHAVE, action: limits, mode: isolated, resources: {cpus: 1, memory: 1GB, open_files: 700}}
+  own: {plugin: MISBEHAVE, action: variable, params: {name: WHO}, env: {WHO: node}}
+  shared: {plugin: MISBEHAVE, action: variable, params: {name: WHO}, isolated: true}
+output: ['${bound}', '${own.run}', '${shared.run}']
 ",
     );
-    let first = case.pipeline("run --json").run().code(0).document();
-    let again = case.pipeline("run --json").run().code(0).document();
-    assert_eq!((status(&first, "kept").as_str(), status(&again, "kept").as_str()), ("succeeded", "cached"));
-    assert_eq!(first["result"], again["result"]);
-    let other = case.pipeline("run --json -P start=2").run().code(0).document();
-    assert_eq!(status(&other, "kept"), "succeeded");
-    let all = case.pipeline("run --json --no-cache").run().code(0).document();
-    assert_eq!(status(&all, "kept"), "succeeded");
-    let listed = case.pipeline("cache list --json").run().code(0).document();
-    assert_eq!(listed["results"].as_array().map(Vec::len), Some(2));
-    assert_eq!(case.pipeline("cache clear --json").run().code(0).document()["removed"], 2);
-    assert_eq!(status(&case.pipeline("run --json").run().code(0).document(), "kept"), "succeeded");
+    let result = case.pipeline("run --json --env WHO=run").run().code(0).document()["result"].clone();
+    let limits = json!({ "cores": 1, "open_files": "700", "data": "1073741824" });
+    assert_eq!(result, json!([limits, "node", "run"]));
+}
+
+#[test]
+fn an_interrupt_reaches_workers_too_and_what_ignores_it_is_ended_by_the_second() {
+    let case = Case::marking(
+        "",
+        &[
+            mark("asks", &format!("isolated: true, {}", params("asks", ", sleep: 60000"))),
+            mark("hangs", &format!("isolated: true, {}", params("hangs", ", how: hang"))),
+        ],
+    );
+    let mut running = case.pipeline("run --jobs 2").start();
+    running.until_it_says("hangs started");
+    running.until_it_says("asks started");
+    running.signal(libc::SIGINT);
+    running.until_it_says("stopping; once more ends it at once");
+    running.signal(libc::SIGINT);
+    let ended = running.wait().code(130);
+    assert!(ended.stderr.contains("cancelled"), "{ended}");
 }
 
 #[test]
