@@ -128,4 +128,41 @@ impl Action for TrainSteps {
     }
 }
 
-synapse_sdk::export_plugin!(greet, greet_and_log, rows, report, wait, TrainSteps);
+/// What goes from node to node of a pipeline.
+#[params]
+pub struct PassParams {
+    value: i64,
+    /// A file that counts by what it holds
+    file: Option<String>,
+}
+
+/// What was given.
+#[result]
+pub struct Passed {
+    value: i64,
+}
+
+/// Gives on what it is given.
+#[action]
+pub fn pass(params: PassParams, _ctx: &Context) -> Result<Passed> {
+    Ok(Passed { value: params.value })
+}
+
+/// The same, and pipelines keep the result.
+#[action(pure)]
+pub fn keep(params: PassParams, _ctx: &Context) -> Result<Passed> {
+    Ok(Passed { value: params.value })
+}
+
+/// Fails at the first attempt; later it tells when it began, in nanoseconds
+/// since 1970-01-01 UTC.
+#[action]
+pub fn clock(_params: (), ctx: &Context) -> Result<u64> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    match ctx.attempt() {
+        1 => Err(ExecutionError::new("not at the first attempt")),
+        _ => Ok(u64::try_from(now.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)),
+    }
+}
+
+synapse_sdk::export_plugin!(greet, greet_and_log, rows, report, wait, TrainSteps, pass, keep, clock);

@@ -12,7 +12,7 @@
 //! use synapse_host::plugin_ref::Resolver;
 //! use synapse_host::record::Status;
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn main() -> synapse_sdk::errors::Result<()> {
 //! let (home, mut resolver) = (Home::at("runs"), Resolver::default());
 //! let plan = load(Path::new("examples/pipeline/pipeline.yaml"), &mut resolver, true)?;
 //! let inputs = Map::from_iter([("wanted".to_owned(), json!(0.95))]);
