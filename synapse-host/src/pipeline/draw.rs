@@ -150,6 +150,9 @@ const HIGH: usize = 52;
 const GAP_X: usize = 60;
 const GAP_Y: usize = 20;
 const MARGIN: usize = 20;
+/// What fits into a box, in characters.
+const MOST_OF_NAME: usize = 19;
+const MOST_OF_ACTION: usize = 27;
 
 /// The graph as a picture: columns by depth, from left to right.
 pub fn svg(plan: &Plan) -> String {
@@ -195,7 +198,8 @@ pub fn svg(plan: &Plan) -> String {
                 y + 4
             );
         }
-        let (name, what) = (escaped(&node.name), escaped(&short(&format!("{code} {}", node.action))));
+        let name = escaped(&short(&node.name, MOST_OF_NAME));
+        let what = escaped(&short(&format!("{code} {}", node.action), MOST_OF_ACTION));
         let _ = writeln!(
             text,
             "<rect x=\"{x}\" y=\"{y}\" width=\"{WIDE}\" height=\"{HIGH}\" rx=\"6\" fill=\"#f4f6fa\" stroke=\"#5b6b86\"{dashes}/>\n\
@@ -211,11 +215,10 @@ pub fn svg(plan: &Plan) -> String {
     text
 }
 
-fn short(text: &str) -> String {
-    const MOST: usize = 27;
-    match text.chars().count() {
-        0..=MOST => text.to_owned(),
-        _ => text.chars().take(MOST - 1).chain(['…']).collect(),
+fn short(text: &str, most: usize) -> String {
+    match text.chars().count() > most {
+        false => text.to_owned(),
+        true => text.chars().take(most - 1).chain(['…']).collect(),
     }
 }
 

@@ -190,6 +190,11 @@ fn the_example_fits_together_and_is_drawn() {
     );
     let svg = case.pipeline("graph --format svg").arg(example()).run().code(0).stdout;
     assert!(svg.starts_with("<svg ") && svg.matches("font-weight").count() == 5, "{svg}");
+    let long = "a_name_that_is_longer_than_its_box";
+    let wide =
+        Case::new(&format!("nodes:\n  {long}: {{plugin: GREET, action: greet, params: {{name: Ada}}}}\n"));
+    let svg = wide.pipeline("graph --format svg").run().code(0).stdout;
+    assert!(svg.contains(">a_name_that_is_lon…<"), "{svg}");
     let mermaid = case.pipeline("graph --format mermaid").arg(example()).run().code(0).stdout;
     assert!(mermaid.contains("n0[[\"train<br/>") && mermaid.contains("n0 --> n1"), "{mermaid}");
     let graph = case.pipeline("graph --json").arg(example()).run().code(0).document();
