@@ -129,8 +129,9 @@ impl Bench {
 
                 let id = self.broken(&file)?;
                 let began = now();
-                let output = self.synapse(&["resume", &id, "--json", "--jobs", "1"]).output()?;
-                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                let mut resumed = self.synapse(&["resume", &id, "--json", "--jobs", "1"]);
+                let output = resumed.stdout(Stdio::piped()).output()?;
+                assert!(output.status.success(), "resume fails");
                 let document: Value = serde_json::from_slice(&output.stdout)?;
                 command.push(since(began, &document["result"]));
             }

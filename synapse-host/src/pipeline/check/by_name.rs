@@ -1,6 +1,7 @@
 //! Params that nobody gives, and what has their name.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::Value;
 use synapse_sdk::schema::types::{self, Field, Types};
@@ -20,8 +21,9 @@ impl Checker<'_> {
         let open = names.into_iter().filter(|name| !given.contains(name));
         let mut found = Vec::new();
         for field in open {
+            let giving = self.giving(field);
             let nodes: Vec<usize> =
-                self.graph.ancestors_of(index).filter(|earlier| self.gives(*earlier, field)).collect();
+                self.graph.ancestors_of(index).filter(|earlier| giving[*earlier]).collect();
             let input = self.pipeline.inputs.iter().any(|input| input.name == field);
             if nodes.is_empty() && !input {
                 continue;
@@ -41,6 +43,18 @@ impl Checker<'_> {
             self.by_name_type(node, schema, field, &nodes, input);
             found.push(ByName { field: field.to_owned(), nodes, input });
         }
+        found
+    }
+
+    /// Of each node, whether its result has that field: looked up once, whoever
+    /// asks for it.
+    fn giving(&mut self, field: &str) -> Arc<[bool]> {
+        if let Some(known) = self.giving.get(field) {
+            return Arc::clone(known);
+        }
+        let nodes = 0..self.pipeline.nodes.len();
+        let found: Arc<[bool]> = nodes.map(|node| self.gives(node, field)).collect();
+        self.giving.insert(field.to_owned(), Arc::clone(&found));
         found
     }
 
@@ -82,8 +96,19 @@ impl Checker<'_> {
             let known = self.of_input(field).filter(|_| input && nodes.is_empty())?;
             Some((format!("the input `{field}` is"), known.types))
         };
+        // What the same action gives is of the same type.
+        let mut seen: Vec<*const Offer> = Vec::new();
+        let mut is_new = |node: &&usize| {
+            let offer = self.offers.nodes[**node].as_ref().map_or(std::ptr::null(), Arc::as_ptr);
+            let new = !seen.contains(&offer);
+            if new {
+                seen.push(offer);
+            }
+            new
+        };
+        let nodes: Vec<&usize> = nodes.iter().filter(|node| is_new(node)).collect();
         let wrong =
-            nodes.iter().filter_map(of_node).chain(of_input()).find(|(_, types)| !types.may_be(wanted));
+            nodes.into_iter().filter_map(of_node).chain(of_input()).find(|(_, types)| !types.may_be(wanted));
         if let Some((who, types)) = wrong {
             let message = format!("`{field}` of {} takes {wanted}, but {who} {types}", shown(node));
             let hint = format!("give it: `params: {{{field}: …}}`, or `by_name: false`");

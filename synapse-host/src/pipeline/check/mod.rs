@@ -7,7 +7,7 @@ mod inputs;
 mod params;
 mod values;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -100,8 +100,13 @@ pub fn check(pipeline: Pipeline, resolver: &mut Resolver<'_>, here: bool) -> Res
     let unbuilt = offers.unbuilt;
     let refused = |problems: Problems| Refused { problems: problems.sorted(), unbuilt };
     let Some(graph) = Graph::of(&pipeline, &mut problems) else { return Err(refused(problems)) };
-    let mut checker =
-        Checker { pipeline: &pipeline, graph: &graph, offers: &offers, problems: &mut problems };
+    let mut checker = Checker {
+        pipeline: &pipeline,
+        graph: &graph,
+        offers: &offers,
+        problems: &mut problems,
+        giving: HashMap::new(),
+    };
     let by_name = checker.nodes();
     checker.whole(&by_name);
     let found: Option<Vec<Arc<Offer>>> = offers.nodes.into_iter().collect();
@@ -138,6 +143,8 @@ struct Checker<'a> {
     graph: &'a Graph,
     offers: &'a Offers,
     problems: &'a mut Problems,
+    /// Of fields that were asked for, which nodes give them.
+    giving: HashMap<String, Arc<[bool]>>,
 }
 
 impl Checker<'_> {

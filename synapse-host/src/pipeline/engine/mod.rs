@@ -113,6 +113,8 @@ struct State {
     ready: VecDeque<usize>,
     running: HashMap<Task, Running>,
     news: Vec<News>,
+    /// Threads that wait for a node.
+    waiting: usize,
     /// Nodes that have not ended.
     open: usize,
     ended: usize,
@@ -203,6 +205,7 @@ impl Engine {
             ready: VecDeque::new(),
             running: HashMap::new(),
             news: Vec::new(),
+            waiting: 0,
             open: nodes.len(),
             ended: 0,
             stopped: None,
@@ -269,7 +272,7 @@ impl Engine {
                     continue;
                 }
                 let Some(task) = Self::next_of(&mut state, index) else { continue };
-                let more = !state.ready.is_empty();
+                let more = !state.ready.is_empty() && state.waiting > 0;
                 let lost = Arc::new(AtomicBool::new(false));
                 let running = Running {
                     reins: None,
@@ -297,7 +300,9 @@ impl Engine {
                 self.finish(&mut state);
                 return None;
             }
+            state.waiting += 1;
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
     }
 
@@ -397,8 +402,9 @@ impl Engine {
                 }
             }
         }
-        // One goes on itself with what it made ready.
-        for _ in 1..state.ready.len() {
+        // One goes on itself with what it made ready. Each call is one to the system,
+        // so nobody is woken who is not there.
+        for _ in 0..state.waiting.min(state.ready.len().saturating_sub(1)) {
             self.ready.notify_one();
         }
     }
