@@ -136,8 +136,8 @@ impl Journal {
         if full_sync {
             // Names reach the disk with the folders they stand in: the run's, the
             // runs', and the home.
-            let folders = folder.ancestors().take(3);
-            let synced = folders.map(|folder| File::open(folder)?.sync_all()).collect::<io::Result<()>>();
+            let mut folders = folder.ancestors().take(3);
+            let synced = folders.try_for_each(|folder| File::open(folder)?.sync_all());
             synced.map_err(|error| unwritable(&journal.path, &error))?;
         }
         Ok(journal)
