@@ -22,6 +22,9 @@ pub mod local_execution {}
 #[doc = include_str!("ray.md")]
 pub mod ray {}
 
+#[doc = include_str!("serve.md")]
+pub mod serve {}
+
 #[doc = include_str!("data-types.md")]
 pub mod data_types {}
 

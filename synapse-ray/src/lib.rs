@@ -47,6 +47,9 @@ pub use error::{Error, Exception, Result};
 pub use logs::{LogLine, Logs, Source};
 pub use package::Package;
 pub use pickle::Value;
-pub use rest::{Dashboard, DashboardVersion, Job, JobRequest, JobStatus, JobTail, JobType, LogStream, Node};
+pub use rest::{
+    Application, ApplicationStatus, Dashboard, DashboardVersion, Job, JobRequest, JobStatus, JobTail,
+    JobType, LogStream, Node, Replica, Route, RouteAnswer, Serve, ServeChange, ServeDeployment, ServeSource,
+};
 pub use session::{Answer, ObjectRef, Session, SessionOptions, Versions};
 pub use tls::TlsFiles;

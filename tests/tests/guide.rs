@@ -70,9 +70,9 @@ fn the_samples_run_from_a_program() {
     let outcome = run_plugin(request().mode(Mode::Local)).and_then(|run| run.result()).expect("it trains");
     let result: Value = outcome.read().expect("an object");
     assert_eq!(result["metrics"]["mAP50"], 0.92);
-    // Jobs are refused by name until there are any.
-    let refused = run_plugin(request().mode(Mode::Job)).err().expect("no job yet");
-    assert!(refused.message().contains("`job`"), "{refused}");
+    // Endpoints are deployed, not run.
+    let refused = run_plugin(request().mode(Mode::Serve)).err().expect("no run");
+    assert!(refused.message().contains("`serve`"), "{refused}");
 }
 
 /// The texts between backticks.

@@ -135,7 +135,7 @@ fn what_cannot_be_started_is_an_error_at_once() {
 
 #[test]
 fn modes_are_typed_and_those_that_are_not_there_are_named() {
-    for mode in [Mode::Job, Mode::Serve, Mode::Remote] {
+    for mode in [Mode::Serve, Mode::Remote] {
         let error = run_plugin(request("greet", "greet").mode(mode)).err().expect("not there yet");
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.message().contains(&format!("`{mode}`")), "{error}");

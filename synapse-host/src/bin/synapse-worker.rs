@@ -5,19 +5,21 @@
 //! --descriptor N` runs actions for a host that speaks the worker protocol on
 //! that descriptor. `synapse-worker agent` runs them for hosts elsewhere, on a
 //! machine of a cluster. `synapse-worker job` runs one, as the command of a job there.
+//! `synapse-worker endpoint` answers requests with one, in a replica of Ray Serve.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use synapse_host::run::{AgentOptions, run_job, serve_agent};
+use synapse_host::run::{AgentOptions, run_endpoint, run_job, serve_agent};
 use synapse_host::worker::{self, ServeOptions};
 
 const USAGE: &str = "usage: synapse-worker describe LIBRARY\n       \
                      synapse-worker serve --descriptor N [--parent PROCESS]\n       \
                      synapse-worker agent --library FILE --listen ADDRESS [--idle SECONDS]\n       \
-                     synapse-worker job";
+                     synapse-worker job\n       \
+                     synapse-worker endpoint";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
             None => usage(),
         },
         [command] if command == "job" => run_job(),
+        [command] if command == "endpoint" => run_endpoint(),
         [option] if option == "--version" || option == "-V" => {
             println!("synapse-worker {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS

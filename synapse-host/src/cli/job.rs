@@ -24,10 +24,10 @@ pub(crate) enum JobCommand {
 
 /// The cluster of a job.
 #[derive(Args, Debug)]
-struct ClusterArgs {
+pub(super) struct ClusterArgs {
     /// The cluster: `http://HOST:8265` or `ray://HOST:10001`, or `auto` for one on this machine
     #[arg(long, value_name = "ADDRESS", default_value = "auto", env = "RAY_ADDRESS")]
-    ray_address: String,
+    pub(super) ray_address: String,
 }
 
 impl ClusterArgs {

@@ -29,6 +29,7 @@ mod ray;
 mod records;
 mod run_action;
 mod schema;
+mod serve;
 mod target;
 mod test;
 mod update_config;
@@ -93,6 +94,9 @@ enum Command {
     /// Look at jobs on a Ray cluster, and stop them
     #[command(subcommand)]
     Job(job::JobCommand),
+    /// Make actions answer over HTTP on a Ray cluster
+    #[command(subcommand)]
+    Serve(serve::ServeCommand),
     /// Convert, check and look at annotated image datasets
     #[command(subcommand)]
     Dataset(dataset::DatasetCommand),
@@ -170,6 +174,7 @@ fn run() -> ExitCode {
         Command::Dataset(command) => command.execute(&mut output),
         Command::Model(command) => command.execute(&mut output),
         Command::Job(command) => command.execute(&mut output),
+        Command::Serve(command) => command.execute(&cli.common, &mut output),
         Command::Key(command) => command.execute(&mut output),
         Command::Run(command) => match command.execute(&cli.common, &mut output) {
             Ok(code) => return code,

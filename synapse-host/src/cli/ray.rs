@@ -35,7 +35,7 @@ impl RayArgs {
     }
 }
 
-fn resource(text: &str) -> Result<(String, f64), String> {
+pub(super) fn resource(text: &str) -> Result<(String, f64), String> {
     let (name, amount) = text.split_once('=').ok_or("expected NAME=AMOUNT, such as fpga=1")?;
     match amount.parse() {
         Ok(amount) if !name.is_empty() && amount > 0.0 && f64::is_finite(amount) => {

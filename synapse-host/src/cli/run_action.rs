@@ -149,7 +149,7 @@ impl RunArgs {
     fn request(&self, plugin: PluginRef, action: String) -> Result<RunRequest> {
         let mut request = RunRequest::new(plugin, action)
             .mode(if self.isolated { Mode::Isolated } else { self.mode })
-            .env(self.env()?)
+            .env(env_of(&self.env)?)
             .grace(self.grace)
             .resources(self.resources.resources())
             .profile(self.target.profile())
@@ -173,18 +173,21 @@ impl RunArgs {
         }
         Ok(request)
     }
+}
 
-    fn env(&self) -> Result<Env> {
-        let pairs = self.env.iter().map(|pair| {
-            let split =
-                pair.split_once('=').filter(|(name, value)| !name.is_empty() && !value.contains('\0'));
-            split.ok_or_else(|| {
-                PluginError::new(ErrorKind::Usage, format!("--env {pair}: expected NAME=VALUE"))
-                    .hint("for example --env OMP_NUM_THREADS=4")
-            })
-        });
-        Ok(pairs.collect::<Result<Vec<_>>>()?.into_iter().collect())
-    }
+/// Variables, each as `NAME=VALUE`.
+///
+/// # Errors
+/// [`Usage`](ErrorKind::Usage) for another form.
+pub(super) fn env_of(pairs: &[String]) -> Result<Env> {
+    let pairs = pairs.iter().map(|pair| {
+        let split = pair.split_once('=').filter(|(name, value)| !name.is_empty() && !value.contains('\0'));
+        split.ok_or_else(|| {
+            PluginError::new(ErrorKind::Usage, format!("--env {pair}: expected NAME=VALUE"))
+                .hint("for example --env OMP_NUM_THREADS=4")
+        })
+    });
+    Ok(pairs.collect::<Result<Vec<_>>>()?.into_iter().collect())
 }
 
 /// What a command asks for.

@@ -84,6 +84,7 @@ fn undo(
     let once = |item: Option<(&Value, usize)>, result: &Value| -> Result<()> {
         let params = params(node, &known, result, item, scope);
         let request = RunRequest::new(node.plugin.clone(), action)
+            .ray(plan.ray.clone())
             .params(&params)
             .mode(node.mode)
             .resources(node.resources)

@@ -16,11 +16,13 @@ use super::cache::Cache;
 use super::check::Plan;
 use super::engine::{self, Earlier, End, Job, Watcher};
 use super::journal::{self, Header, Journal, Line, PluginStamp};
+use super::model::Node;
 use super::report::{NodeReport, NodeStatus, Report};
 use super::rollback::{OfRun, roll_back};
 use crate::home::Home;
+use crate::plugin_ref::Resolver;
 use crate::record::{Status, claim, fresh, sha256_of};
-use crate::run::{Mode, milliseconds};
+use crate::run::{Mode, RayOptions, milliseconds};
 
 /// Folders that the nodes of a run share, below `work`.
 const WORK_FOLDERS: [&str; 5] = ["datasets", "models", "artifacts", "logs", "checkpoints"];
@@ -37,6 +39,10 @@ pub struct RunOptions {
     pub full_sync: bool,
     /// Whether results of earlier runs are taken where nothing has changed.
     pub cache: bool,
+    /// Where nodes run that would run here.
+    pub mode: Mode,
+    /// The cluster of nodes that run on one.
+    pub ray: RayOptions,
     /// Whether local nodes run in worker processes.
     pub isolated: bool,
     /// Whether plugins were built with optimisations.
@@ -48,7 +54,8 @@ pub struct RunOptions {
 impl Default for RunOptions {
     fn default() -> Self {
         let (journal, cache) = (true, true);
-        Self { jobs: 1, journal, full_sync: false, cache, isolated: false, release: false, env: Env::new() }
+        let (mode, ray, env) = (Mode::Local, RayOptions::default(), Env::new());
+        Self { jobs: 1, journal, full_sync: false, cache, mode, ray, isolated: false, release: false, env }
     }
 }
 
@@ -177,7 +184,7 @@ pub(super) fn carry_out(
 ) -> Result<Report> {
     let Prepared { plan, inputs, home, id, folder, journal, earlier, started } = prepared;
     let begun = Instant::now();
-    let plan = Arc::new(plan);
+    let plan = Arc::new(placed(plan, options));
     let dir = folder.join("work").display().to_string();
     let own: Env =
         [(SHARED_DIR.to_owned(), dir), ("SYNAPSE_PIPELINE_RUN".to_owned(), id.clone())].into_iter().collect();
@@ -232,6 +239,16 @@ pub(super) fn carry_out(
         folder: Some(folder),
         rollback_errors,
     })
+}
+
+/// Nodes that would run here run where the options say.
+fn placed(mut plan: Plan, options: &RunOptions) -> Plan {
+    plan.ray = options.ray.clone();
+    if options.mode != Mode::Local {
+        let here = |node: &&mut Node| matches!(node.mode, Mode::Local | Mode::Isolated);
+        plan.pipeline.nodes.iter_mut().filter(here).for_each(|node| node.mode = options.mode);
+    }
+    plan
 }
 
 /// How the run ended: by what stopped it, or by the first node that failed.

@@ -17,7 +17,7 @@ use super::flight;
 use super::isolated::{IsolatedRun, Stopper};
 use super::local::{LocalRun, count_lost_thread};
 use super::outcome::{Outcome, milliseconds};
-use super::ray::{self, RayRun};
+use super::ray::{self, JobRun, RayRun};
 use super::request::{Mode, RunRequest};
 use super::stream::Stream;
 use crate::home::Home;
@@ -133,6 +133,7 @@ pub(super) enum Prepared {
     Local(LocalRun),
     Isolated(IsolatedRun),
     Ray(Box<RayRun>),
+    Job(Box<JobRun>),
 }
 
 impl Prepared {
@@ -148,6 +149,7 @@ impl Prepared {
             Mode::Isolated => {
                 Self::Isolated(IsolatedRun::prepare(plugin, request, state_dir, record, stream)?)
             }
+            Mode::Job => Self::Job(Box::new(JobRun::prepare(plugin, request, stream)?)),
             Mode::Task => Self::Ray(Box::new(RayRun::prepare(plugin, request, state_dir, stream)?)),
             _ => Self::Local(LocalRun::prepare(plugin, request, state_dir, stream)?),
         })
@@ -158,6 +160,7 @@ impl Prepared {
             Self::Local(run) => run.execute(),
             Self::Isolated(run) => run.execute(),
             Self::Ray(run) => run.execute(),
+            Self::Job(run) => run.execute(),
         }
     }
 
@@ -166,7 +169,7 @@ impl Prepared {
             Self::Local(run) => run.validate(),
             Self::Isolated(run) => run.validate(),
             // Params are checked here: see `validate`.
-            Self::Ray(_) => Ok(()),
+            Self::Ray(_) | Self::Job(_) => Ok(()),
         }
     }
 
@@ -175,6 +178,7 @@ impl Prepared {
             Self::Local(run) => Reins::Flag(Arc::clone(&run.cancelled)),
             Self::Isolated(run) => Reins::Worker(run.stopper()),
             Self::Ray(run) => Reins::Ray(run.stopper()),
+            Self::Job(run) => Reins::Ray(run.stopper()),
         }
     }
 }

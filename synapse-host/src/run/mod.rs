@@ -21,6 +21,7 @@
 //! ```
 
 pub(crate) mod agent;
+mod endpoint;
 mod flight;
 mod handle;
 mod isolated;
@@ -33,6 +34,7 @@ mod stream;
 mod watched;
 
 pub use agent::{AgentOptions, serve_agent};
+pub use endpoint::run_endpoint;
 pub use flight::Flight;
 pub use handle::{Cancel, Ended, Run, execute, run_plugin, run_plugin_blocking, validate};
 pub use isolated::end_idle_workers_after;
@@ -42,7 +44,10 @@ pub use local::lost_threads;
 pub(crate) use local::{InFlight, count_lost_thread};
 pub(crate) use outcome::milliseconds;
 pub use outcome::{Metrics, Outcome};
-pub(crate) use ray::{Jobs, Probe, RayCalls, Room as RayRoom, Stopper as RayStopper, Told, probe};
+pub(crate) use ray::{
+    Answered, Endpoint, EndpointOptions, Endpoints, Jobs, Probe, RayCalls, Room as RayRoom,
+    Stopper as RayStopper, Told, probe,
+};
 pub use ray::{RayOptions, RayPath};
 pub use request::{Mode, Resources, RunRequest};
 pub(crate) use watched::{Watched, WatchedReins};

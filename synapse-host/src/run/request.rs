@@ -39,16 +39,12 @@ impl Mode {
     /// [`Usage`](ErrorKind::Usage), naming the mode and what to do instead.
     pub fn check_available(self) -> Result<()> {
         let hint = match self {
-            Self::Local | Self::Isolated | Self::Task => return Ok(()),
-            Self::Serve => "an endpoint is deployed, not run; to call the action once use `--mode local`",
-            Self::Job => "use `--mode task`, which waits for the result",
+            Self::Local | Self::Isolated | Self::Task | Self::Job => return Ok(()),
+            Self::Serve => "an endpoint is deployed, not run: `synapse serve deploy PLUGIN ACTION`",
             Self::Remote => "use `--mode local`",
         };
         let message = match self {
             Self::Serve => "mode `serve` cannot be used to run an action".to_owned(),
-            Self::Job => {
-                "mode `job` gives no result to wait for: only `synapse plugin run` submits one".to_owned()
-            }
             mode => format!("mode `{mode}` is not available in this version of synapse"),
         };
         Err(PluginError::new(ErrorKind::Usage, message).hint(hint))

@@ -26,6 +26,8 @@ pub(crate) const STRICT_RESULT: u16 = 2;
 /// Flag of an invoke frame: it runs after those that came before it with this
 /// flag, and no two of them at once.
 pub(crate) const IN_ORDER: u16 = 4;
+/// Flag of a reply and a chunk: another chunk follows.
+pub(crate) const MORE: u16 = 1;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $number:literal $name:literal $sender:literal;)*) => {
@@ -92,6 +94,12 @@ kinds! {
     Validate = 18 "validate" "host";
     /// Give back what is to run in order and has not begun.
     Recall = 19 "recall" "host";
+    /// A request over HTTP.
+    Request = 20 "request" "host";
+    /// The answer to one, or its beginning.
+    Reply = 21 "reply" "worker";
+    /// More of an answer.
+    Chunk = 22 "chunk" "worker";
 }
 
 impl Kind {

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 pub(super) enum Body {
     None,
     Json(serde_json::Value),
+    JsonText(Bytes),
     Bytes(Bytes),
 }
 
@@ -47,7 +48,11 @@ impl std::fmt::Debug for Door {
 
 impl Door {
     pub(super) fn new(address: &Address, options: ConnectOptions) -> Result<Self> {
-        let url = address.dashboard();
+        Self::at(address.dashboard(), options)
+    }
+
+    /// At `http://HOST:PORT`.
+    pub(super) fn at(url: &str, options: ConnectOptions) -> Result<Self> {
         let place = url.strip_prefix("http://").ok_or_else(|| Error::Address {
             given: url.to_owned(),
             why: "dashboards are spoken to over http; put a tunnel before one that has https".to_owned(),
@@ -109,19 +114,29 @@ impl Door {
         path: &str,
         body: Body,
     ) -> Result<Response<Incoming>> {
-        let request = self.request(method, path, body)?;
-        let stream = TokioIo::new(self.connect().await?);
-        let (mut send, connection) =
-            hyper::client::conn::http1::handshake(stream).await.map_err(|error| self.broken(&error))?;
-        // Ends with the answer's body, or when nobody reads it any more.
-        tokio::spawn(connection);
-        let answer = send.send_request(request).await.map_err(|error| self.broken(&error))?;
+        let answer = self.exchange(method, path, body).await?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
         }
         let said = collected(answer.into_body(), SHOWN).await.unwrap_or_default();
         Err(refusal(format!("{method} {path}"), status, &said))
+    }
+
+    /// One request, and an answer that may say no, whose body is still to come.
+    pub(super) async fn exchange(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: Body,
+    ) -> Result<Response<Incoming>> {
+        let request = self.request(method, path, body)?;
+        let stream = TokioIo::new(self.connect().await?);
+        let (mut send, connection) =
+            hyper::client::conn::http1::handshake(stream).await.map_err(|error| self.broken(&error))?;
+        // Ends with the answer's body, or when nobody reads it any more.
+        tokio::spawn(connection);
+        send.send_request(request).await.map_err(|error| self.broken(&error))
     }
 
     fn request(&self, method: &'static str, path: &str, body: Body) -> Result<Request<Full<Bytes>>> {
@@ -138,6 +153,10 @@ impl Door {
             Body::Json(value) => {
                 request = request.header(header::CONTENT_TYPE, "application/json");
                 value.to_string().into()
+            }
+            Body::JsonText(bytes) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                bytes
             }
             Body::Bytes(bytes) => {
                 request = request.header(header::CONTENT_TYPE, "application/octet-stream");

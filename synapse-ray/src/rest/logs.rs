@@ -38,7 +38,7 @@ impl Dashboard {
 }
 
 /// The bytes of a file, as they come.
-pub struct LogStream(Incoming);
+pub struct LogStream(pub(super) Incoming);
 
 impl LogStream {
     /// The next bytes, and `None` after the last.

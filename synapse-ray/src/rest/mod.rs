@@ -1,11 +1,13 @@
-//! The REST interfaces of a cluster's dashboard: jobs, packages and files of logs.
+//! The REST interfaces of a cluster's dashboard: jobs, packages, files of logs, and Ray Serve.
 //!
-//! Source: the routes of `ray.dashboard` (`modules/job/job_head.py`, `modules/state/state_head.py`) of Ray 2.60.
+//! Source: the routes of `ray.dashboard` (`modules/job/job_head.py`, `modules/state/state_head.py`,
+//! `modules/serve/serve_head.py`) of Ray 2.60.
 
 mod http;
 mod jobs;
 mod logs;
 mod nodes;
+mod serve;
 
 use std::time::Duration;
 
@@ -17,6 +19,10 @@ use serde::de::DeserializeOwned;
 pub use self::jobs::{Job, JobRequest, JobStatus, JobTail, JobType};
 pub use self::logs::LogStream;
 pub use self::nodes::Node;
+pub use self::serve::{
+    Application, ApplicationStatus, Replica, Route, RouteAnswer, Serve, ServeChange, ServeDeployment,
+    ServeSource,
+};
 use crate::address::Address;
 use crate::client::ConnectOptions;
 use crate::error::{Error, Result};

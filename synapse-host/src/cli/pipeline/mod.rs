@@ -4,6 +4,7 @@ mod board;
 mod cache;
 mod check;
 mod graph;
+mod place;
 mod run;
 mod schema;
 

@@ -16,6 +16,7 @@ use super::super::target::with_resolver;
 use super::super::{Common, crash};
 use super::FileArgs;
 use super::board::Board;
+use super::place::PlaceArgs;
 use crate::author::Profile;
 use crate::home::Home;
 use crate::pipeline::{Changed, Plan, Recorded, Report, Resumable, RunOptions, start};
@@ -28,6 +29,8 @@ struct EngineArgs {
     /// How many nodes run at once [default: one for each processor core]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// Run local nodes in worker processes
     #[arg(long)]
     isolated: bool,
@@ -65,6 +68,8 @@ impl EngineArgs {
             jobs: self.jobs.map_or_else(cores, usize::from),
             full_sync: self.sync == Sync::Full,
             cache: !self.no_cache,
+            mode: self.place.mode,
+            ray: self.place.options(),
             isolated: self.isolated,
             env,
             ..RunOptions::default()

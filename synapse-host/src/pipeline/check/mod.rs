@@ -21,6 +21,7 @@ use super::model::{Node, Pipeline};
 use super::offer::{Offer, Offers};
 use crate::config::problems::{Problem, Problems, Severity, render};
 use crate::plugin_ref::Resolver;
+use crate::run::RayOptions;
 
 /// A pipeline that can work.
 pub struct Plan {
@@ -34,6 +35,8 @@ pub struct Plan {
     pub offers: Vec<Arc<Offer>>,
     /// What the author of the file should look at.
     pub warnings: Vec<Problem>,
+    /// The cluster of nodes that run on one.
+    pub ray: RayOptions,
 }
 
 /// A param that nobody gives, taken from what has its name.
@@ -111,9 +114,14 @@ pub fn check(pipeline: Pipeline, resolver: &mut Resolver<'_>, here: bool) -> Res
     checker.whole(&by_name);
     let found: Option<Vec<Arc<Offer>>> = offers.nodes.into_iter().collect();
     match found {
-        Some(offers) if !problems.has_errors() => {
-            Ok(Plan { pipeline, graph, by_name, offers, warnings: problems.sorted() })
-        }
+        Some(offers) if !problems.has_errors() => Ok(Plan {
+            pipeline,
+            graph,
+            by_name,
+            offers,
+            warnings: problems.sorted(),
+            ray: RayOptions::default(),
+        }),
         _ => Err(refused(problems)),
     }
 }

@@ -142,6 +142,7 @@ impl Engine {
             .params_json(params)
             .mode(node.mode)
             .resources(node.resources)
+            .ray(self.plan.ray.clone())
             .env(self.envs[task.0].clone());
         if let Some(folder) = &self.folder {
             let mut state = folder.join("nodes").join(&node.name);

@@ -32,6 +32,7 @@ pub(super) use limits::Limits;
 pub(crate) use link::QueueListener;
 pub(super) use link::{Link, Message, Receiver};
 pub use pool::end_idle_workers_after;
+pub(super) use pool::share_workers;
 pub(crate) use queue::{Next, Queue, QueueReins, QueueSetup};
 pub(crate) use worker::ENDED;
 use worker::{Attempt, Worker};
@@ -112,13 +113,18 @@ impl IsolatedRun {
         self.ask(Kind::Validate, 0).map(drop)
     }
 
+    /// Makes the action's object, for calls that come.
+    pub(super) fn instantiate(&self) -> Result<()> {
+        self.ask(Kind::Instantiate, 0).map(drop)
+    }
+
     fn ask(&self, kind: Kind, flags: u16) -> Result<String> {
         let invocation = worker::Invocation {
             kind,
             flags,
             plugin: &self.plugin.config().code,
             action: &self.action,
-            params: self.params.as_bytes(),
+            params: if kind == Kind::Instantiate { &[] } else { self.params.as_bytes() },
             services: &*self.services,
             stream: &self.stream,
             record: self.record.as_deref(),

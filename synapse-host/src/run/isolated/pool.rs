@@ -3,7 +3,7 @@
 //! A call gets a worker of its own as long as there are not too many of them,
 //! so that a crash ends one call only; beyond that workers are shared.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::image::Image;
 use crate::plugin::Plugin;
 
 /// Workers of one plugin with the same variables and limits.
-const MOST: usize = 4;
+static MOST: AtomicUsize = AtomicUsize::new(4);
 /// A worker that has had nothing to do for so many milliseconds is ended.
 static IDLE: AtomicU64 = AtomicU64::new(60_000);
 /// How often a worker is looked at that says nothing.
@@ -29,6 +29,12 @@ static CHANGED: Condvar = Condvar::new();
 /// do for so long; a minute unless set. One more call starts another.
 pub fn end_idle_workers_after(idle: Duration) {
     IDLE.store(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+}
+
+/// From now on so many workers of a plugin share its calls, where they have the same variables and
+/// limits; four unless set.
+pub(in crate::run) fn share_workers(most: usize) {
+    MOST.store(most.max(1), Ordering::Relaxed);
 }
 
 fn idle() -> Duration {
@@ -108,7 +114,7 @@ pub(super) fn lease(plugin: &Plugin, env: &Arc<Env>, limits: &Limits) -> Result<
         };
         let ready = fitting().filter(|index| pool[*index].worker.is_some());
         let best = ready.min_by_key(|index| pool[*index].calls);
-        let most = fitting().count() >= MOST;
+        let most = fitting().count() >= MOST.load(Ordering::Relaxed);
         match best {
             Some(best) if most || pool[best].calls == 0 => {
                 let member = &mut pool[best];

@@ -121,7 +121,10 @@ impl Worker {
 
     /// Runs an action to its end, waiting on this thread.
     pub(super) fn call(self: &Arc<Self>, invocation: &Invocation<'_>) -> Attempt {
-        let head = invoke_head(invocation.action);
+        let head = match invocation.kind {
+            Kind::Instantiate => invocation.action.as_bytes().to_vec(),
+            _ => invoke_head(invocation.action),
+        };
         let length = head.len() + invocation.params.len();
         if length > self.link.max_payload() {
             let message = format!("the params have {} bytes", invocation.params.len());

@@ -439,7 +439,7 @@ pub(crate) fn failure(error: Error) -> PluginError {
 }
 
 /// The worker's program did not run on its node.
-fn did_not_start(why: &str) -> PluginError {
+pub(super) fn did_not_start(why: &str) -> PluginError {
     let message = format!("the worker did not start on the node: {}", why.trim());
     if why.contains("GLIBC_")
         || why.contains("Exec format error")

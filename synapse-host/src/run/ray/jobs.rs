@@ -21,7 +21,7 @@ use crate::run::job::{ENDED, FILE, JobSpec, VARIABLE, events_file, result_file};
 use crate::run::request::RunRequest;
 
 /// A variable of a process may have 128 KiB; longer jobs travel as a file.
-const MOST_INLINE: usize = 96 << 10;
+pub(super) const MOST_INLINE: usize = 96 << 10;
 /// Params up to this size are kept with the job, to be looked at.
 const MOST_SHOWN: usize = 16 << 10;
 /// What the dashboard takes at once; the rest goes through Ray Client.
@@ -94,24 +94,14 @@ impl Jobs {
     /// Sends what the job needs, and tells how the cluster makes its environment of it.
     async fn environment(&self, worker: &Worker, spec: &str) -> Result<Value> {
         if spec.len() <= MOST_INLINE {
-            self.send(&worker.package, || worker.pack(None)).await?;
+            let pack = || worker.pack(None);
+            send(&self.dashboard, &self.address, &worker.package, pack).await?;
             return Ok(json!({ "working_dir": worker.package, "env_vars": { VARIABLE: spec } }));
         }
         let package = Package::uri(&format!("synapse{}", short(&format!("{} {spec}", worker.package))));
-        self.send(&package, || worker.pack(Some((FILE, spec.as_bytes())))).await?;
+        let pack = || worker.pack(Some((FILE, spec.as_bytes())));
+        send(&self.dashboard, &self.address, &package, pack).await?;
         Ok(json!({ "working_dir": package }))
-    }
-
-    async fn send(&self, uri: &str, pack: impl FnOnce() -> Result<Vec<u8>>) -> Result<()> {
-        if self.dashboard.has_package(uri).await.map_err(failure)? {
-            return Ok(());
-        }
-        let bytes = pack()?;
-        if bytes.len() < MOST_UPLOADED {
-            return self.dashboard.upload_package(uri, bytes).await.map_err(failure);
-        }
-        let client = Client::connect(&self.address).await.map_err(failure)?;
-        client.ensure_package(uri, || Ok::<_, Error>(bytes)).await.map_err(failure)
     }
 
     /// A job.
@@ -186,6 +176,27 @@ impl Jobs {
         });
         Ok(told)
     }
+}
+
+/// Makes sure that a cluster has a package.
+///
+/// # Errors
+/// Those of `pack`; [`Remote`](ErrorKind::Remote).
+pub(super) async fn send(
+    dashboard: &Dashboard,
+    address: &Address,
+    uri: &str,
+    pack: impl FnOnce() -> Result<Vec<u8>>,
+) -> Result<()> {
+    if dashboard.has_package(uri).await.map_err(failure)? {
+        return Ok(());
+    }
+    let bytes = pack()?;
+    if bytes.len() < MOST_UPLOADED {
+        return dashboard.upload_package(uri, bytes).await.map_err(failure);
+    }
+    let client = Client::connect(address).await.map_err(failure)?;
+    client.ensure_package(uri, || Ok::<_, Error>(bytes)).await.map_err(failure)
 }
 
 fn spec(plugin: &Plugin, request: &RunRequest) -> Result<JobSpec> {

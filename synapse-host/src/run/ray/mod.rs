@@ -8,10 +8,13 @@
 mod actor;
 mod calls;
 mod driver;
+mod endpoints;
+mod job_run;
 mod jobs;
 mod nodes;
 mod options;
 mod probe;
+mod sent;
 mod stopper;
 mod tunnel;
 
@@ -26,6 +29,8 @@ use synapse_sdk::{Env, ErrorKind, PluginError};
 pub(crate) use self::actor::Room;
 pub(crate) use self::calls::RayCalls;
 use self::calls::Target;
+pub(crate) use self::endpoints::{Answered, Endpoint, EndpointOptions, Endpoints};
+pub(super) use self::job_run::JobRun;
 pub(crate) use self::jobs::{Jobs, Told};
 pub use self::options::{RayOptions, RayPath};
 pub(crate) use self::probe::{Probe, probe};

@@ -1,0 +1,328 @@
+//! `synapse-worker endpoint`: answers requests over HTTP with one action, in a replica of Ray Serve.
+//!
+//! Ray speaks HTTP. A shim of Python passes what was asked on to this process, as a frame over the socket
+//! that is its standard input, and the answer back; what a request means is decided here. The
+//! plugin runs in a worker that stays, as an isolated run does, so that its state is made once and a
+//! crash costs the requests that were under way there and no more.
+
+mod ask;
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use synapse_sdk::errors::{Result, ResultExt};
+use synapse_sdk::events::Event;
+use synapse_sdk::schema::form;
+use synapse_sdk::{Env, ErrorKind, PluginError};
+
+use self::ask::{Ask, Wanted};
+use super::handle::{Reins, Run};
+use super::isolated::{IsolatedRun, end_idle_workers_after, share_workers};
+use super::request::{Mode, Resources, RunRequest};
+use crate::plugin::Plugin;
+use crate::plugin_ref::PluginRef;
+use crate::worker::frame::{Fields, FrameReader, Header};
+use crate::worker::protocol::{Kind, MORE, malformed};
+use crate::worker::socket::Socket;
+
+/// The program of Ray Serve's that starts this one.
+pub(super) const SHIM: &str = include_str!("shim.py");
+/// The variable that says what the endpoint answers with.
+const VARIABLE: &str = "SYNAPSE_ENDPOINT";
+const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream";
+/// How often it is looked whether a run took too long.
+const LOOK: Duration = Duration::from_millis(50);
+/// A listener hears something at least so often, and whoever stands between knows that the connection lives.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// What an endpoint answers with.
+#[derive(Serialize, Deserialize)]
+pub(super) struct EndpointSpec {
+    /// The plugin's file, beside the program.
+    pub(super) library: String,
+    pub(super) request: RunRequest,
+    pub(super) env: Env,
+    /// How many workers share the requests.
+    pub(super) workers: usize,
+}
+
+/// Answers requests until the socket that is standard input ends.
+pub fn run_endpoint() -> ExitCode {
+    let socket = match io::stdin().as_fd().try_clone_to_owned() {
+        Ok(descriptor) => Socket::new(descriptor),
+        Err(error) => return refuse(&error.into()),
+    };
+    let line = Line { socket, sending: Mutex::default(), stops: Mutex::default() };
+    match EndpointSpec::find().and_then(EndpointSpec::open) {
+        Ok(endpoint) => {
+            line.reply(0, &Reply::json(200, "null"));
+            serve(&Arc::new(line), &Arc::new(endpoint));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            line.reply(0, &Reply::error(&error));
+            refuse(&error)
+        }
+    }
+}
+
+fn refuse(error: &PluginError) -> ExitCode {
+    eprintln!("synapse-worker: {error}");
+    ExitCode::from(error.kind().exit_code())
+}
+
+fn serve(line: &Arc<Line>, endpoint: &Arc<Endpoint>) {
+    let mut reader = FrameReader::new();
+    while let Ok(frame) = reader.next(&line.socket) {
+        let id = frame.header.id;
+        match Kind::of(frame.header.kind) {
+            Some(Kind::Request) => endpoint.take(line, id, &frame.payload),
+            Some(Kind::Cancel) => line.stop(id),
+            _ => {}
+        }
+    }
+}
+
+impl EndpointSpec {
+    fn find() -> Result<Self> {
+        let unset = |_| PluginError::new(ErrorKind::Usage, format!("{VARIABLE} is not set"));
+        let text = std::env::var(VARIABLE).map_err(unset)?;
+        serde_json::from_str(&text).context("what the endpoint answers with")
+    }
+
+    /// Loads the plugin and makes the action's object.
+    fn open(self) -> Result<Endpoint> {
+        let plugin = Plugin::open(self.library.as_ref(), None)?;
+        share_workers(self.workers);
+        end_idle_workers_after(Duration::MAX);
+        let Resources { memory, open_files, .. } = self.request.resources;
+        let mut request = self.request.mode(Mode::Isolated).env(self.env);
+        request.plugin = PluginRef::Path(self.library.into());
+        // Processors are set aside by the cluster.
+        request.resources = Resources { memory, open_files, ..Resources::default() };
+        let registered = plugin.registered_name(&request.action)?;
+        let spec = plugin.image().manifest()?.actions.iter().find(|spec| spec.name == registered);
+        let schema = spec.map_or(Value::Null, |spec| spec.params.clone());
+        let config = plugin.config();
+        let facts = json!({ "plugin": config.code, "version": config.version, "action": request.action });
+        IsolatedRun::prepare(&plugin, &request, None, None, Arc::default())?.instantiate()?;
+        Ok(Endpoint {
+            form: Value::Array(form::form(&schema)).to_string(),
+            schema: schema.to_string(),
+            health: json!({ "status": "ok", "endpoint": facts }).to_string(),
+            plugin,
+            request,
+        })
+    }
+}
+
+/// An action that is asked over HTTP.
+struct Endpoint {
+    plugin: Plugin,
+    request: RunRequest,
+    schema: String,
+    form: String,
+    health: String,
+}
+
+impl Endpoint {
+    fn take(self: &Arc<Self>, line: &Arc<Line>, id: u64, payload: &[u8]) {
+        let ask = match Ask::read(payload) {
+            Ok(ask) => ask,
+            Err(error) => return line.reply(id, &Reply::error(&error)),
+        };
+        let told = match ask.wanted() {
+            Wanted::Run { streamed } => return self.start(line, id, ask.body, streamed),
+            Wanted::Schema => Reply::json(200, &self.schema),
+            Wanted::Form => Reply::json(200, &self.form),
+            Wanted::Health => Reply::json(200, &self.health),
+            Wanted::Nothing { status, error } => Reply { status, ..Reply::error(&error) },
+        };
+        line.reply(id, &told);
+    }
+
+    fn start(self: &Arc<Self>, line: &Arc<Line>, id: u64, params: &[u8], streamed: bool) {
+        let params = match std::str::from_utf8(params) {
+            Ok("") => "{}",
+            Ok(params) => params,
+            Err(_) => {
+                let error = PluginError::new(ErrorKind::Usage, "the params are not UTF-8")
+                    .hint("POST the params of the action as one JSON object");
+                return line.reply(id, &Reply::error(&error));
+            }
+        };
+        let run = match Run::start(&self.plugin, &self.request.clone().params_json(params)) {
+            Ok(run) => run,
+            Err(error) => return line.reply(id, &Reply::error(&error)),
+        };
+        line.began(id, run.canceller().reins().clone());
+        let there = Arc::clone(line);
+        let work = move || {
+            match streamed {
+                true => there.stream(id, run),
+                false => there.reply(id, &Reply::of(run.result().map(|outcome| outcome.json().to_owned()))),
+            }
+            there.ended(id);
+        };
+        if let Err(error) = thread::Builder::new().name("request".into()).spawn(work) {
+            line.ended(id);
+            line.reply(id, &Reply::error(&error.into()));
+        }
+    }
+}
+
+/// The way back to the shim, and what is under way.
+struct Line {
+    socket: Socket,
+    sending: Mutex<()>,
+    stops: Mutex<HashMap<u64, Reins>>,
+}
+
+impl Line {
+    fn began(&self, id: u64, reins: Reins) {
+        self.stops.lock().unwrap_or_else(PoisonError::into_inner).insert(id, reins);
+    }
+
+    fn ended(&self, id: u64) {
+        self.stops.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Nobody waits for the answer any more. The action is told, and its worker left alone: others use it.
+    fn stop(&self, id: u64) {
+        let stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Reins::Worker(stopper)) = stops.get(&id) {
+            stopper.cancel();
+        }
+    }
+
+    fn reply(&self, id: u64, reply: &Reply<'_>) {
+        self.send(Kind::Reply, 0, id, &[&reply.head(), reply.body.as_bytes()]);
+    }
+
+    /// Tells what a run reports as it does, and in the end its result. What fails before it has said anything
+    /// is answered as if it had not been streamed.
+    fn stream(&self, id: u64, mut run: Run) {
+        let mut begun = false;
+        let mut last = Instant::now();
+        while let Some(events) = run.events_within(LOOK) {
+            let mut text: String = events.iter().map(sent_event).collect();
+            if text.is_empty() && last.elapsed() > BEAT {
+                text = ":\n\n".to_owned();
+            }
+            if !text.is_empty() {
+                last = Instant::now();
+                self.tell(id, &mut begun, &text);
+            }
+        }
+        match run.wait().result {
+            Ok(outcome) => self.tell(id, &mut begun, &sent("result", outcome.json())),
+            Err(error) if !begun => return self.reply(id, &Reply::error(&error)),
+            Err(error) => self.tell(id, &mut begun, &sent("error", &described(&error))),
+        }
+        self.send(Kind::Chunk, 0, id, &[]);
+    }
+
+    fn tell(&self, id: u64, begun: &mut bool, text: &str) {
+        if !std::mem::replace(begun, true) {
+            let head = Reply { status: 200, media_type: EVENTS, body: "".into() }.head();
+            self.send(Kind::Reply, MORE, id, &[&head]);
+        }
+        self.send(Kind::Chunk, MORE, id, &[text.as_bytes()]);
+    }
+
+    fn send(&self, kind: Kind, flags: u16, id: u64, parts: &[&[u8]]) {
+        let length = parts.iter().map(|part| part.len()).sum();
+        let header = Header::new(kind, flags, id, length).bytes();
+        let mut frame: Vec<&[u8]> = vec![&header];
+        frame.extend(parts);
+        let _alone = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        // The end of the shim is seen by who reads.
+        let _ = self.socket.send_all(&frame);
+    }
+}
+
+/// An answer in one piece.
+struct Reply<'a> {
+    status: u16,
+    media_type: &'a str,
+    body: std::borrow::Cow<'a, str>,
+}
+
+impl<'a> Reply<'a> {
+    fn json(status: u16, body: &'a str) -> Self {
+        Self { status, media_type: JSON, body: body.into() }
+    }
+
+    fn of(result: Result<String>) -> Self {
+        match result {
+            Ok(body) => Self { status: 200, media_type: JSON, body: body.into() },
+            Err(error) => Self::error(&error),
+        }
+    }
+
+    fn error(error: &PluginError) -> Self {
+        Self { status: status_of(error.kind()), media_type: JSON, body: described(error).into() }
+    }
+
+    fn head(&self) -> Vec<u8> {
+        let mut head = self.status.to_le_bytes().to_vec();
+        head.extend((self.media_type.len() as u32).to_le_bytes());
+        head.extend(self.media_type.as_bytes());
+        head
+    }
+}
+
+fn described(error: &PluginError) -> String {
+    json!({ "error": error.to_json() }).to_string()
+}
+
+/// The status of an answer that tells of an error.
+fn status_of(kind: ErrorKind) -> u16 {
+    match kind {
+        ErrorKind::Usage => 400,
+        ErrorKind::Validation => 422,
+        // Its client has left, or its replica ends.
+        ErrorKind::Cancelled => 503,
+        ErrorKind::TimedOut => 504,
+        _ => 500,
+    }
+}
+
+fn sent_event(event: &Event<'_>) -> String {
+    serde_json::to_string(event).map_or_else(|_| String::new(), |data| sent(event.name(), &data))
+}
+
+/// One server-sent event. JSON has line breaks only between its values.
+fn sent(name: &str, data: &str) -> String {
+    let name: String = name.chars().filter(|letter| !letter.is_control()).collect();
+    format!("event: {name}\ndata: {}\n\n", data.replace(['\n', '\r'], " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_of_data_whatever_its_name() {
+        assert_eq!(sent("a\nb", "{\n \"n\": 1\r\n}"), "event: ab\ndata: {  \"n\": 1  }\n\n");
+    }
+
+    #[test]
+    fn an_answer_begins_with_status_and_media_type() {
+        assert_eq!(Reply::json(422, "{}").head(), b"\xa6\x01\x10\0\0\0application/json");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_the_clients_matter() {
+        let statuses = [ErrorKind::Usage, ErrorKind::Validation, ErrorKind::TimedOut, ErrorKind::Panic];
+        assert_eq!(statuses.map(status_of), [400, 422, 504, 500]);
+    }
+}

@@ -1,0 +1,182 @@
+"""The application that Ray Serve runs: it passes requests to a `synapse-worker endpoint` and answers back.
+
+The plugin runs below that, never in this process, and what a request means is decided there.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+import subprocess
+
+from starlette.responses import Response, StreamingResponse
+
+HEADER = struct.Struct("<IHHQ")
+COUNT = struct.Struct("<I")
+ANSWER = struct.Struct("<HI")
+CANCEL, REQUEST = 9, 20
+MORE = 1
+# Chunks of an answer that may wait here until its client takes them.
+PLENTY = 64
+
+
+def start(spec):
+    """Starts the worker, and gives its process and the socket to it once it is ready."""
+    worker = os.path.abspath("synapse-worker")
+    os.chmod(worker, 0o755)
+    ours, theirs = socket.socketpair()
+    with theirs:
+        environment = dict(os.environ, SYNAPSE_ENDPOINT=spec)
+        try:
+            child = subprocess.Popen([worker, "endpoint"], stdin=theirs, env=environment)
+        except OSError as error:
+            raise RuntimeError("SYNAPSE " + str(error)) from None
+    head = ours.recv(HEADER.size, socket.MSG_WAITALL)
+    if len(head) < HEADER.size:
+        raise RuntimeError("SYNAPSE " + why_not(worker, child))
+    payload = ours.recv(HEADER.unpack(head)[0], socket.MSG_WAITALL)
+    status, length = ANSWER.unpack_from(payload)
+    if status != 200:
+        child.wait()
+        raise RuntimeError("SYNAPSE " + payload[ANSWER.size + length :].decode())
+    return child, ours
+
+
+def why_not(worker, child):
+    """Why a worker ended before it had said a word."""
+    said = subprocess.run([worker, "--version"], capture_output=True, text=True, errors="replace")
+    return said.stderr.strip() or "the worker ended with %s" % child.wait()
+
+
+class Line(asyncio.Protocol):
+    """The socket to the worker, for all requests that are under way."""
+
+    def __init__(self):
+        self.buffer = bytearray()
+        self.waiting = {}
+        self.count = 0
+        self.gone = False
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        buffer = self.buffer
+        buffer += data
+        at, end = 0, len(buffer)
+        while end - at >= HEADER.size:
+            length, _, flags, number = HEADER.unpack_from(buffer, at)
+            begin = at + HEADER.size
+            if end - begin < length:
+                break
+            at = begin + length
+            answer = self.waiting.get(number)
+            if answer is not None:
+                answer.put_nowait((flags, bytes(buffer[begin:at])))
+                if answer.qsize() > PLENTY:
+                    self.transport.pause_reading()
+        del buffer[:at]
+
+    def connection_lost(self, error):
+        self.gone = True
+        for answer in self.waiting.values():
+            answer.put_nowait(None)
+
+    def ask(self, head, body):
+        """Sends a request; what is answered comes as flags and bytes."""
+        self.count += 1
+        answer = self.waiting[self.count] = asyncio.Queue()
+        length = COUNT.size + len(head) + len(body)
+        self.transport.write(
+            b"".join((HEADER.pack(length, REQUEST, 0, self.count), COUNT.pack(len(head)), head, body))
+        )
+        return self.count, answer
+
+    def done(self, number, whole):
+        """The answer has been read, or nobody wants the rest."""
+        del self.waiting[number]
+        if not self.gone:
+            if not whole:
+                self.transport.write(HEADER.pack(0, CANCEL, 0, number))
+            self.transport.resume_reading()
+
+    async def more(self, number, answer):
+        """The chunks of an answer after its head."""
+        whole = False
+        try:
+            while not whole:
+                chunk = await answer.get()
+                if chunk is None:
+                    raise ConnectionError("the worker ended")
+                flags, data = chunk
+                whole = not flags & MORE
+                if answer.empty():
+                    self.transport.resume_reading()
+                if data:
+                    yield data
+        finally:
+            self.done(number, whole)
+
+
+class Action:
+    """A replica: one worker, started again when it has ended."""
+
+    def __init__(self, spec):
+        self.spec = spec
+        self.child, self.socket = start(spec)
+        self.line = None
+        self.starting = None
+
+    async def __call__(self, request):
+        body = await request.body()
+        scope = request.scope
+        path, root = scope["path"], scope.get("root_path", "")
+        if root and path.startswith(root):
+            path = path[len(root) :]
+        head = b"%s %s?%s" % (scope["method"].encode(), path.encode(), scope["query_string"])
+        line = self.line
+        if line is None or line.gone:
+            line = await self.connected()
+        return await self.answer(line, head, body)
+
+    async def answer(self, line, head, body):
+        number, answer = line.ask(head, body)
+        flags = MORE
+        handed_on = False
+        try:
+            first = await answer.get()
+            if first is None:
+                return Response(ENDED, 500, media_type="application/json")
+            flags, payload = first
+            status, length = ANSWER.unpack_from(payload)
+            end = ANSWER.size + length
+            media_type = payload[ANSWER.size : end].decode()
+            if flags & MORE:
+                handed_on = True
+                return StreamingResponse(line.more(number, answer), status, media_type=media_type)
+            return Response(payload[end:], status, media_type=media_type)
+        finally:
+            if not handed_on:
+                line.done(number, not flags & MORE)
+
+    async def connected(self):
+        """The line to the worker; who comes while it is started waits for it."""
+        if self.starting is None:
+            self.starting = asyncio.Lock()
+        async with self.starting:
+            if self.line is None or self.line.gone:
+                if self.line is not None or self.child.poll() is not None:
+                    self.child, self.socket = await asyncio.to_thread(start, self.spec)
+                loop = asyncio.get_running_loop()
+                _, self.line = await loop.create_unix_connection(Line, sock=self.socket)
+            return self.line
+
+
+ENDED = b'{"error":{"kind":"worker_crashed","message":"the worker of this replica ended","details":{}}}'
+
+
+def build(args):
+    """What Ray Serve is told to run."""
+    from ray import serve
+
+    return serve.deployment(Action, name="action").bind(args["endpoint"])

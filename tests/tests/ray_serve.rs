@@ -1,0 +1,343 @@
+//! Endpoints on a Ray cluster, whose Ray Client address stands in `SYNAPSE_TEST_RAY`.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use synapse_ray::Route;
+use synapse_tests::{Ended, Invocation, Synapse, fits};
+use tokio::runtime::Runtime;
+
+/// Long before anything would end by itself.
+const SOON: Duration = Duration::from_secs(60);
+
+fn cluster() -> String {
+    std::env::var("SYNAPSE_TEST_RAY").expect("SYNAPSE_TEST_RAY names a cluster")
+}
+
+/// `synapse serve` with the cluster. There is no Python on the path.
+fn serve(synapse: &Synapse, words: &str) -> Invocation {
+    synapse.call(&format!("serve {words} --json")).env("RAY_ADDRESS", cluster()).env("PATH", "")
+}
+
+fn deploy(synapse: &Synapse, name: &str, words: &str) -> Invocation {
+    let library = synapse_tests::library("misbehave");
+    let call = serve(synapse, "deploy").arg(library).words("served --cpus 0.01 --name").arg(name);
+    call.words(words)
+}
+
+/// An endpoint that is deleted in the end.
+struct Endpoint {
+    synapse: Synapse,
+    name: &'static str,
+    url: String,
+}
+
+impl Endpoint {
+    fn deploy(name: &'static str, words: &str) -> Self {
+        let synapse = Synapse::new();
+        let document = deploy(&synapse, name, words).run().code(0).document();
+        fits(&document, "serve-deploy");
+        let url = document["endpoint"]["url"].as_str().expect("a URL").to_owned();
+        Self { synapse, name, url }
+    }
+
+    fn again(&self, words: &str) -> Ended {
+        deploy(&self.synapse, self.name, words).run()
+    }
+
+    fn post(&self, below: &str, body: &str) -> (u16, Value) {
+        post(&self.url, below, body)
+    }
+
+    fn get(&self, below: &str) -> (u16, Value) {
+        let route = Route::at(&self.url).expect("a route");
+        runtime().block_on(async { read(route.get(below).await.expect("an answer")).await })
+    }
+
+    fn status(&self) -> Value {
+        let document = serve(&self.synapse, "status").arg(self.name).run().code(0).document();
+        fits(&document, "serve-status");
+        document["endpoints"][0].clone()
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        let gone = serve(&self.synapse, "delete").arg(self.name).run();
+        if !thread::panicking() {
+            fits(&gone.code(0).document(), "serve-delete");
+        }
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+fn post(url: &str, below: &str, body: &str) -> (u16, Value) {
+    let route = Route::at(url).expect("a route");
+    runtime().block_on(async { read(route.post(below, body.to_owned()).await.expect("an answer")).await })
+}
+
+async fn read(answer: synapse_ray::RouteAnswer) -> (u16, Value) {
+    let status = answer.status;
+    let body = answer.whole().await.expect("a body");
+    let text = String::from_utf8_lossy(&body).into_owned();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+/// What the dashboard says of all applications, as it stands there.
+fn told() -> String {
+    let mut stream = TcpStream::connect("127.0.0.1:8265").expect("a dashboard");
+    let request = "GET /api/serve/applications/ HTTP/1.0\r\nHost: ray\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer.split_once("\r\n\r\n").expect("a body").1.to_owned()
+}
+
+fn put(applications: &Value) {
+    let body = json!({ "applications": applications }).to_string();
+    let mut stream = TcpStream::connect("127.0.0.1:8265").expect("a dashboard");
+    let request = format!(
+        "PUT /api/serve/applications/ HTTP/1.0\r\nHost: ray\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.0 200") || answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn an_action_answers_over_http_until_it_is_deleted() {
+    let endpoint = Endpoint::deploy("answers", "--env VERSION=one --replicas 1..2");
+    let (status, first) = endpoint.post("", "{}");
+    assert_eq!((status, &first["version"], &first["asked"]), (200, &json!("one"), &json!(1)));
+    // The action's object is made once, also for requests at the same time.
+    let many: Vec<_> = (0..8)
+        .map(|_| {
+            let url = endpoint.url.clone();
+            thread::spawn(move || post(&url, "", r#"{"sleep": 100}"#))
+        })
+        .collect();
+    for one in many {
+        let (status, answer) = one.join().expect("an answer");
+        assert_eq!((status, &answer["process"]), (200, &first["process"]));
+    }
+    let (status, invalid) = endpoint.post("", r#"{"sleep": -1, "crash": 7}"#);
+    let pointers: Vec<_> = invalid["error"]["details"]
+        .as_array()
+        .expect("violations")
+        .iter()
+        .map(|it| it["pointer"].clone())
+        .collect();
+    assert_eq!((status, pointers), (422, vec![json!("/sleep"), json!("/crash")]));
+    assert_eq!(endpoint.post("", "{").0, 400);
+    let (status, schema) = endpoint.get("/schema");
+    assert_eq!((status, &schema["properties"]["sleep"]["default"]), (200, &json!(0)));
+    assert!(endpoint.get("/form").1.as_array().is_some_and(|fields| fields.len() == 3));
+    let (status, health) = endpoint.get("/healthz");
+    assert_eq!((status, &health["endpoint"]["action"]), (200, &json!("served")));
+    assert_eq!((endpoint.get("/other").0, endpoint.get("").0), (404, 405));
+    let told = endpoint.status();
+    assert_eq!(
+        (&told["status"], &told["replicas"]),
+        (&json!("running"), &json!({ "running": 1, "wanted": 1 }))
+    );
+    assert_eq!((&told["plugin"], &told["url"]), (&json!("misbehave"), &json!(endpoint.url)));
+    // The command asks as well, and knows errors by their kind.
+    let call = |words: &str| serve(&endpoint.synapse, "call answers").words(words).run();
+    let called = call("-P sleep=10").code(0).document();
+    fits(&called, "serve-call");
+    assert_eq!(called["result"]["process"], first["process"]);
+    assert_eq!(call("-P sleep=-1").code(3).error()["details"][0]["pointer"], "/sleep");
+    let synapse = Synapse::new();
+    drop(endpoint);
+    serve(&synapse, "status answers").run().code(4);
+    serve(&synapse, "call answers").run().code(4);
+    serve(&synapse, "delete answers").run().code(4);
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn what_an_action_reports_is_streamed() {
+    let endpoint = Endpoint::deploy("streams", "--timeout 2s");
+    let called = serve(&endpoint.synapse, "call streams -P sleep=200 --stream").run().code(0);
+    let events = called.events();
+    let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap_or_default()).collect();
+    assert_eq!(names.first(), Some(&"message"), "{events:?}");
+    assert!(names.contains(&"progress"), "{events:?}");
+    assert_eq!(called.document()["result"]["asked"], 1);
+    // What is wrong before anything was said is no stream.
+    assert_eq!(endpoint.post("?stream=1", r#"{"sleep": -1}"#).0, 422);
+    let (status, late) = endpoint.post("", r#"{"sleep": 60000}"#);
+    assert_eq!((status, &late["error"]["kind"]), (504, &json!("timed_out")));
+    let late = serve(&endpoint.synapse, "call streams -P sleep=60000 --stream").run().code(1).error();
+    assert_eq!(late["kind"], "timed_out");
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_crash_and_a_client_that_leaves_cost_nobody_else() {
+    let endpoint = Endpoint::deploy("crashes", "--timeout 10m");
+    let (_, before) = endpoint.post("", "{}");
+    let (status, crash) = endpoint.post("", r#"{"crash": true}"#);
+    assert_eq!((status, &crash["error"]["kind"]), (500, &json!("worker_crashed")), "{crash}");
+    let (status, after) = endpoint.post("", "{}");
+    assert_eq!((status, &after["asked"]), (200, &json!(1)));
+    assert_ne!(before["process"], after["process"]);
+    // A client hangs up in the middle of a stream: its action stops, the replica goes on.
+    let folder = tempfile::tempdir().expect("a folder");
+    let stopped = folder.path().join("stopped");
+    let mut client = hang_on(&endpoint.url, &json!({ "sleep": 600_000, "stopped": stopped }));
+    let (mut heard, mut piece) = (String::new(), [0; 4096]);
+    while !heard.contains("event: progress") {
+        let count = client.read(&mut piece).expect("events");
+        assert_ne!(count, 0, "the stream ended: {heard}");
+        heard.push_str(&String::from_utf8_lossy(&piece[..count]));
+    }
+    drop(client);
+    let begun = Instant::now();
+    while !stopped.exists() {
+        assert!(begun.elapsed() < SOON, "the action goes on without its client");
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(endpoint.post("", "{}").1["process"], after["process"]);
+}
+
+/// A client that has asked for a stream.
+fn hang_on(url: &str, params: &Value) -> TcpStream {
+    let (place, path) = url.trim_start_matches("http://").split_once('/').expect("a path");
+    let body = params.to_string();
+    let request = format!(
+        "POST /{path}?stream=1 HTTP/1.1\r\nHost: ray\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut client = TcpStream::connect(place).expect("a proxy");
+    client.write_all(request.as_bytes()).expect("it is sent");
+    client
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_deploy_that_fails_keeps_what_answers() {
+    let endpoint = Endpoint::deploy("keeps", "--env VERSION=one");
+    let error = endpoint.again("--env BROKEN=1").code(3).error();
+    assert!(
+        error["message"].as_str().is_some_and(|text| text.contains("the model cannot be read")),
+        "{error}"
+    );
+    assert_eq!(error["hint"], "train it again");
+    assert_eq!(endpoint.post("", "{}").1["version"], "one");
+    let listed = serve(&endpoint.synapse, "status").run().code(0).document();
+    let ours = listed["endpoints"].as_array().expect("a list").iter().filter(|it| it["name"] == "keeps");
+    assert!(ours.filter(|it| it["status"] != "deleting").count() == 1, "{listed}");
+    // Nor is one left whose first deploy failed.
+    deploy(&endpoint.synapse, "never", "--env BROKEN=1").run().code(3);
+    let refused = endpoint.again("--cpus 4000").code(6).error();
+    assert!(refused["message"].as_str().is_some_and(|text| text.contains("4000 CPU")), "{refused}");
+    let taken = deploy(&endpoint.synapse, "other", "--route /keeps").run().code(2).error();
+    assert!(taken["message"].as_str().is_some_and(|text| text.contains("/keeps leads to")), "{taken}");
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn no_request_fails_while_another_version_takes_over() {
+    let endpoint = Endpoint::deploy("moves", "--env VERSION=one");
+    let (over, count) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let last = thread::scope(|scope| {
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut last = Value::Null;
+                    while !over.load(Ordering::Relaxed) {
+                        let (status, answer) = endpoint.post("", r#"{"sleep": 20}"#);
+                        assert_eq!(status, 200, "{answer}");
+                        count.fetch_add(1, Ordering::Relaxed);
+                        last = answer["version"].clone();
+                    }
+                    last
+                })
+            })
+            .collect();
+        endpoint.again("--env VERSION=two").code(0);
+        // More of the same replicas are no other version.
+        endpoint.again("--env VERSION=two --replicas 2").code(0);
+        over.store(true, Ordering::Relaxed);
+        clients.into_iter().map(|client| client.join().expect("no request failed")).collect::<Vec<_>>()
+    });
+    assert_eq!(last, vec![json!("two"); 4]);
+    assert!(count.load(Ordering::Relaxed) > 20);
+    assert_eq!(endpoint.status()["replicas"], json!({ "running": 2, "wanted": 2 }));
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn applications_of_others_stay_as_they_are() {
+    let mine = Endpoint::deploy("mine", "");
+    // Somebody else's: the same shim, and nothing of ours in its config. Its numbers and order are its own.
+    let all: Value = serde_json::from_str(&told()).expect("JSON");
+    let application = mine.status()["application"].as_str().expect("a name").to_owned();
+    let config = &all["applications"][&application]["deployed_app_config"];
+    let mut others = config.clone();
+    others["name"] = json!("theirs");
+    others["route_prefix"] = json!("/theirs");
+    others["args"] = json!({ "z": 1.0, "endpoint": config["args"]["endpoint"], "a": [1e30, "é"] });
+    put(&json!([config, others]));
+    let url = mine.url.replace("/mine", "/theirs");
+    let begun = Instant::now();
+    while post(&url, "", "{}").0 != 200 {
+        assert!(begun.elapsed() < SOON, "{}", told());
+        thread::sleep(Duration::from_millis(200));
+    }
+    let process = post(&url, "", "{}").1["process"].clone();
+    let theirs = || {
+        let told = told();
+        let begin = told.find(r#"{"name":"theirs"#).or_else(|| told.find(r#"{"name": "theirs"#));
+        let begin = begin.unwrap_or_else(|| panic!("no application of theirs: {told}"));
+        let mut config = serde_json::Deserializer::from_str(&told[begin..]).into_iter::<Value>();
+        config.next().expect("a config").expect("it is JSON");
+        told[begin..begin + config.byte_offset()].to_owned()
+    };
+    let before = theirs();
+    mine.again("--env VERSION=two").code(0);
+    assert_eq!(theirs(), before);
+    drop(mine);
+    assert_eq!(theirs(), before);
+    assert_eq!(post(&url, "", "{}").1["process"], process, "its replica was replaced");
+    put(&json!([]));
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn an_endpoint_sleeps_while_nobody_asks_and_wakes() {
+    let endpoint = Endpoint::deploy("sleeps", "--replicas 0..1 --idle 1s");
+    assert_eq!(endpoint.post("", "{}").0, 200);
+    let begun = Instant::now();
+    while endpoint.status()["replicas"]["running"] != 0 {
+        assert!(begun.elapsed() < SOON, "{}", endpoint.status());
+        thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(endpoint.post("", "{}").0, 200);
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn where_nothing_answers_it_is_said() {
+    let synapse = Synapse::new();
+    let error =
+        |words: &str, code: i32| synapse.call(&format!("serve {words} --json")).run().code(code).error();
+    let nowhere = error("status --ray-address http://127.0.0.1:9", 6);
+    assert!(nowhere["message"].as_str().is_some_and(|text| text.contains("127.0.0.1:9")), "{nowhere}");
+    let nowhere = error("call http://127.0.0.1:9/there --params {}", 6);
+    assert!(nowhere["message"].as_str().is_some_and(|text| text.contains("127.0.0.1:9")), "{nowhere}");
+    error("deploy greet --replicas 4..1", 2);
+}
