@@ -198,10 +198,10 @@ impl Endpoints {
                 if answers.is_none_or(|endpoint| endpoint.application != new.application) {
                     self.change(&[ServeChange::Delete(new.application.clone())]).await?;
                 }
-                return Err(match answers {
-                    Some(endpoint) if beside => error.context(format!("`{}` is as it was", endpoint.name)),
-                    _ => error,
-                });
+                if let Some(endpoint) = answers.filter(|_| beside) {
+                    tell(&format!("`{}` answers as before", endpoint.name));
+                }
+                return Err(error);
             }
         };
         if !beside {
