@@ -20,7 +20,6 @@ use super::model::Node;
 use super::report::{NodeReport, NodeStatus, Report};
 use super::rollback::{OfRun, roll_back};
 use crate::home::Home;
-use crate::plugin_ref::Resolver;
 use crate::record::{Status, claim, fresh, sha256_of};
 use crate::run::{Mode, RayOptions, milliseconds};
 
