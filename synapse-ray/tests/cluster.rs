@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use synapse_ray::pickle::Node;
 use synapse_ray::{
-    Actor, ActorOptions, Address, Client, Error, Package, Session, SessionOptions, Source, Value,
+    Actor, ActorOptions, Address, Client, Dashboard, Error, Package, Session, SessionOptions, Source, Value,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -100,6 +100,9 @@ async fn an_actor_takes_and_gives_bytes_and_its_faults_are_told_apart() {
     }
     drop(objects);
 
+    let put = session.put(&Value::from(vec![7; 3 << 20])).await.unwrap();
+    assert!(session.get(&put, None).await.unwrap().into_bytes().unwrap() == vec![7; 3 << 20]);
+
     let failing = actor.call("fail", &[Value::from("this key")]).await.unwrap();
     let Err(Error::Exception(raised)) = session.get(&failing, None).await else { panic!() };
     assert!(raised.message().contains("this key"), "{raised:?}");
@@ -112,6 +115,33 @@ async fn an_actor_takes_and_gives_bytes_and_its_faults_are_told_apart() {
     let end = actor.call("end", &[]).await.unwrap();
     let Err(Error::Exception(raised)) = session.get(&end, None).await else { panic!() };
     assert!(raised.actor_died(), "{raised:?}");
+    session.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Ray cluster"]
+async fn a_call_that_is_cancelled_never_begins_or_ends_as_cancelled() {
+    let session = session().await;
+    let actor = session.create_actor(SOURCE, "Test", &[], &small()).await.unwrap();
+    let running = actor.call("sleep", &[Value::from(3)]).await.unwrap();
+    let queued = actor.call("end", &[]).await.unwrap();
+    let behind = actor.call("echo", &[Value::from("behind")]).await.unwrap();
+    session.cancel(&queued).await.unwrap();
+    let Err(Error::Exception(raised)) = session.get(&queued, None).await else { panic!() };
+    assert_eq!(raised.class, "TaskCancelledError", "{raised:?}");
+    // Had it begun, the actor's process would have ended.
+    assert_eq!(session.get(&running, None).await.unwrap().into_bytes().unwrap(), "slept");
+    let answer = session.get(&behind, None).await.unwrap();
+    assert_eq!(answer.pickle().unwrap().root(), &Node::Str("behind"));
+
+    let running = actor.call("sleep", &[Value::from(3)]).await.unwrap();
+    let waiting = actor.call("echo", &[Value::from("waiting")]).await.unwrap();
+    // It runs once the cluster has started it.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    session.cancel(&running).await.unwrap();
+    let Err(Error::Exception(raised)) = session.get(&running, None).await else { panic!() };
+    assert_eq!(raised.class, "TaskCancelledError", "{raised:?}");
+    assert_eq!(session.get(&waiting, None).await.unwrap().pickle().unwrap().root(), &Node::Str("waiting"));
     session.close().await.unwrap();
 }
 
@@ -130,6 +160,12 @@ async fn a_name_stands_for_one_actor_whoever_asks_first() {
     let (first, second) = (first.unwrap(), second.unwrap());
     assert_eq!(first.id(), second.id());
     one.close().await.unwrap();
+    // Names are of a namespace.
+    let client = Client::connect(&address()).await.unwrap();
+    let options = SessionOptions { namespace: "elsewhere".to_owned(), ..SessionOptions::default() };
+    let elsewhere = client.session(options).await.unwrap();
+    let error = elsewhere.named_actor(&name).await.err().unwrap();
+    assert!(matches!(error, Error::NoSuchActor { .. }), "{error}");
     // It outlives the session that made it.
     let found = other.named_actor(&name).await.unwrap();
     assert_eq!(found.id(), second.id());
@@ -164,6 +200,25 @@ async fn a_package_is_uploaded_once_and_unpacked_with_its_modes() {
         let read = session.get(&read, None).await.unwrap().into_bytes().unwrap();
         assert_eq!(read, content);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Ray cluster"]
+async fn a_package_that_went_through_the_dashboard_is_there_for_actors() {
+    let uri = Package::uri(&format!("synapsedashboard{}", std::process::id()));
+    let mut package = Package::new();
+    package.add("read", b"content", 0o644).unwrap();
+    let dashboard = Dashboard::new(&address()).unwrap();
+    assert!(!dashboard.has_package(&uri).await.unwrap());
+    dashboard.upload_package(&uri, package.finish().unwrap()).await.unwrap();
+    let client = Client::connect(&address()).await.unwrap();
+    let pack = || -> Result<Vec<u8>, Error> { panic!("it is there already") };
+    client.ensure_package(&uri, pack).await.unwrap();
+    let session = session().await;
+    let options = small().runtime_env(&serde_json::json!({ "working_dir": uri }));
+    let actor = session.create_actor(SOURCE, "Test", &[], &options).await.unwrap();
+    let read = actor.call("read", &[Value::from("read")]).await.unwrap();
+    assert_eq!(session.get(&read, None).await.unwrap().into_bytes().unwrap(), "content-");
 }
 
 #[tokio::test(flavor = "multi_thread")]

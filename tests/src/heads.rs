@@ -122,7 +122,7 @@ impl Certificates {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["ca", "other"] {
-            let (authority, issued, key) = issue().expect("certificates can be made");
+            let (authority, issued, key) = issue(name).expect("certificates can be made");
             let write = |file: String, text: &str| fs::write(folder.path().join(file), text);
             write(format!("{name}.crt"), &authority)
                 .and_then(|()| write(format!("{name}-node.crt"), &issued))
@@ -145,16 +145,20 @@ impl Certificates {
     }
 }
 
-/// In PEM: an authority's certificate, one that it issued, and the key of that.
-fn issue() -> Result<(String, String, String), rcgen::Error> {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+/// In PEM: an authority's certificate, one that it issued, and the key of that. They differ in their names:
+/// a certificate whose issuer has its own name is taken for one that vouches for itself.
+fn issue(name: &str) -> Result<(String, String, String), rcgen::Error> {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(DnType::CommonName, format!("authority {name}"));
     let authority_key = KeyPair::generate()?;
     let root = authority.self_signed(&authority_key)?.pem();
     let issuer = Issuer::new(authority, authority_key);
-    let names = ["localhost", "127.0.0.1", "127.0.0.2"].map(str::to_owned).to_vec();
+    let places = ["localhost", "127.0.0.1", "127.0.0.2"].map(str::to_owned).to_vec();
+    let mut node = CertificateParams::new(places)?;
+    node.distinguished_name.push(DnType::CommonName, format!("node of {name}"));
+    node.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate()?;
-    let issued = CertificateParams::new(names)?.signed_by(&key, &issuer)?;
-    Ok((root, issued.pem(), key.serialize_pem()))
+    Ok((root, node.signed_by(&key, &issuer)?.pem(), key.serialize_pem()))
 }

@@ -148,7 +148,7 @@ fn long_params_and_results_go_both_ways() {
     let synapse = Synapse::new();
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("params.json");
-    for (way, size) in [("direct", 100 << 20), ("client", 20 << 20)] {
+    for (way, size) in [("direct", 200_000_000), ("client", 200_000_000)] {
         let params = json!({ "text": "x".repeat(size) });
         fs::write(&file, params.to_string()).expect("room on the disk");
         let words = format!("echo --no-record --ray-path {way} --params-file {}", file.display());

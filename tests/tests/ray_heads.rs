@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use synapse_tests::{Head, Invocation, Running, Synapse, library};
+use synapse_tests::{Certificates, Head, Invocation, Running, Synapse, library};
 
 /// No fault may hold anybody up for longer.
 const A_MINUTE: Duration = Duration::from_secs(60);
@@ -69,12 +69,41 @@ fn a_token_lets_in_who_has_it() {
         assert_eq!(back.run().code(0).document()["result"], json!({ "n": 1 }), "{way}");
     }
     let looked = synapse.call("doctor --json --ray-address").arg(head.address());
-    with(looked, &token).run().prints("authentication: token; nodes: ");
+    let looked = with(looked, &token).run().stdout;
+    assert!(looked.contains("authentication: token; nodes: 1"), "{looked}");
     for variables in [&[][..], &[("RAY_AUTH_TOKEN", "wrong".to_owned())]] {
         let error = with(call(&synapse, &head, "echo -P n=1"), variables).run().code(6).error();
         assert!(message(&error).starts_with("Ray refused the token: "), "{error}");
         assert_eq!(error["hint"], "set RAY_AUTH_TOKEN to the cluster's token");
     }
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_cluster_with_tls_wants_a_certificate_that_it_trusts() {
+    let certificates = Certificates::new();
+    let own = certificates.variables("ca", "ca");
+    let variables: Vec<(&str, &str)> = own.iter().map(|(name, value)| (*name, &**value)).collect();
+    let head = Head::start(&variables);
+    let synapse = Synapse::new();
+    for way in ["direct", "client"] {
+        let back = with(call(&synapse, &head, &format!("echo -P n=1 --ray-path {way}")), &own);
+        assert_eq!(back.run().code(0).document()["result"], json!({ "n": 1 }), "{way}");
+    }
+    let looked = synapse.call("doctor --json --ray-address").arg(head.address());
+    let looked = with(looked, &own).run().stdout;
+    assert!(looked.contains("authentication: TLS; nodes: 1"), "{looked}");
+    let refused = |variables: &[(&'static str, String)]| {
+        with(call(&synapse, &head, "echo -P n=1"), variables).run().code(6).error()
+    };
+    let without = refused(&[]);
+    assert!(message(&without).contains("or the cluster uses TLS (RAY_USE_TLS)"), "{without}");
+    // The other authority is one that the head does not trust, and the head's one that is not trusted here.
+    let stranger = refused(&certificates.variables("other", "ca"));
+    assert!(message(&stranger).contains("the cluster refused this end"), "{stranger}");
+    let distrusted = refused(&certificates.variables("ca", "other"));
+    assert!(message(&distrusted).starts_with("TLS cannot be used: with 127.0.0.1:10001: "), "{distrusted}");
+    assert!(distrusted["hint"].as_str().is_some_and(|hint| hint.contains("RAY_TLS_CA_CERT")), "{distrusted}");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! One host's connection to an agent.
 //!
 //! Threads take turns, as in a worker: one reads frames and runs the invocation
-//! it has read, and another reads on once that takes longer than a moment.
+//! it has read, and another reads on once that takes longer than a moment. When all
+//! that there may be are busy, what is read waits for one of them: somebody has to
+//! read what the others wait for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -34,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 const PLENTY: usize = 128 << 10;
 /// After so many pauses with nothing to do their thread sleeps.
 const QUIET: u32 = 50;
-/// Threads of a connection.
+/// Threads of a connection that run something; one more reads.
 const THREADS: usize = 256;
 /// Threads that wait for a turn.
 const SPARE: usize = 4;
@@ -97,6 +99,8 @@ struct Questions {
 
 struct Turns {
     reader: Option<FrameReader>,
+    /// What waits for a thread.
+    queue: VecDeque<Task>,
     idle: usize,
     threads: usize,
     read: u64,
@@ -107,8 +111,7 @@ struct Turns {
 struct Task {
     id: u64,
     kind: Kind,
-    flags: u16,
-    frame: Vec<u8>,
+    run: IsolatedRun,
 }
 
 impl Connection {
@@ -127,7 +130,14 @@ impl Connection {
             stir: Condvar::new(),
             calls: Mutex::default(),
             questions: Mutex::default(),
-            turns: Mutex::new(Turns { reader: Some(reader), idle: 0, threads: 1, read: 0, closed: false }),
+            turns: Mutex::new(Turns {
+                reader: Some(reader),
+                queue: VecDeque::new(),
+                idle: 0,
+                threads: 1,
+                read: 0,
+                closed: false,
+            }),
             turn: Condvar::new(),
         });
         let ticking = Arc::clone(&connection);
@@ -142,32 +152,46 @@ impl Connection {
 
     /// A thread's life.
     fn take_turns(self: &Arc<Self>) {
+        let mut turns = lock(&self.turns);
         loop {
-            let mut turns = lock(&self.turns);
-            let reader = loop {
-                if turns.closed || (turns.reader.is_none() && turns.idle >= SPARE) {
-                    turns.threads -= 1;
-                    return;
+            if let Some(task) = turns.queue.pop_front() {
+                drop(turns);
+                self.run(&task);
+                turns = lock(&self.turns);
+            } else if turns.closed || (turns.reader.is_none() && turns.idle >= SPARE) {
+                turns.threads -= 1;
+                return;
+            } else if let Some(reader) = turns.reader.take() {
+                drop(turns);
+                match self.read_on(reader) {
+                    Some(task) => {
+                        self.note_begin();
+                        self.run(&task);
+                    }
+                    None => self.close(),
                 }
-                if let Some(reader) = turns.reader.take() {
-                    break reader;
-                }
+                turns = lock(&self.turns);
+            } else {
                 turns.idle += 1;
                 turns = self.turn.wait(turns).unwrap_or_else(PoisonError::into_inner);
                 turns.idle -= 1;
-            };
-            drop(turns);
-            match self.read(reader) {
-                Some((reader, task)) => {
-                    let mut turns = lock(&self.turns);
-                    turns.read += 1;
-                    turns.reader = Some(reader);
-                    drop(turns);
-                    self.note_begin();
-                    self.run(&task);
-                }
-                None => self.close(),
             }
+        }
+    }
+
+    /// Reads until there is something for this thread to run, while another one
+    /// could read. `None` when the host is gone.
+    fn read_on(self: &Arc<Self>, mut reader: FrameReader) -> Option<Task> {
+        loop {
+            let (back, task) = self.read(reader)?;
+            let mut turns = lock(&self.turns);
+            turns.read += 1;
+            if turns.idle > 0 || turns.threads <= THREADS {
+                turns.reader = Some(back);
+                return Some(task);
+            }
+            turns.queue.push_back(task);
+            reader = back;
         }
     }
 
@@ -179,7 +203,7 @@ impl Connection {
         if turns.idle > 0 {
             drop(turns);
             self.turn.notify_one();
-        } else if turns.threads < THREADS {
+        } else if turns.threads <= THREADS {
             let connection = Arc::clone(self);
             let builder = thread::Builder::new().name("invocation".into());
             // When the system gives none, the next look tries again.
@@ -210,12 +234,15 @@ impl Connection {
         let Header { id, kind, flags, .. } = frame.header;
         match Kind::of(kind) {
             Some(Kind::Load) => self.load(id, &frame.payload),
-            Some(kind @ (Kind::Invoke | Kind::Validate)) => {
-                return Some(Task { id, kind, flags, frame: frame.payload.into_owned() });
-            }
-            Some(Kind::Cancel) => self.with_call(id, |call| match flags & END_WORKER {
-                0 => call.stopper.cancel(),
-                _ => call.stopper.kill(false),
+            Some(kind @ (Kind::Invoke | Kind::Validate)) => match self.accept(id, flags, &frame.payload) {
+                Ok(run) => return Some(Task { id, kind, run }),
+                Err(error) => self.reply(Kind::Result, id, Err(error)),
+            },
+            Some(Kind::Cancel) => self.with_call(id, |call| {
+                call.stopper.cancel();
+                if flags & END_WORKER != 0 {
+                    call.stopper.kill(false);
+                }
             }),
             Some(Kind::Pause) => self.with_call(id, |call| call.remote.pause()),
             Some(Kind::Resume) => self.with_call(id, |call| call.remote.resume()),
@@ -260,6 +287,28 @@ impl Connection {
         }
     }
 
+    /// An invocation, which can be stopped from now on.
+    fn accept(self: &Arc<Self>, id: u64, flags: u16, payload: &[u8]) -> Result<IsolatedRun> {
+        let setup = self.setup.get();
+        let setup = setup.ok_or_else(|| PluginError::new(ErrorKind::Usage, "no load frame came before"))?;
+        let (action, params) = read_invoke(payload)?;
+        let params =
+            std::str::from_utf8(params).map_err(|_| malformed("invoke", "the params are no UTF-8"))?;
+        let remote = Arc::new(Remote::new(id, self));
+        let run = IsolatedRun::of(Parts {
+            plugin: self.plugin.clone(),
+            action: action.to_owned(),
+            params: params.into(),
+            strict_result: flags & STRICT_RESULT != 0,
+            env: Arc::clone(&setup.env),
+            limits: setup.limits.clone(),
+            services: Arc::clone(&remote) as _,
+            stream: Arc::new(Stream::into_sink(Arc::clone(&remote) as _)),
+        });
+        lock(&self.calls).insert(id, Call { remote, stopper: run.stopper() });
+        Ok(run)
+    }
+
     fn run(self: &Arc<Self>, task: &Task) {
         let done = self.perform(task);
         lock(&self.calls).remove(&task.id);
@@ -270,31 +319,13 @@ impl Connection {
         self.reply(Kind::Result, task.id, done.map(String::into_bytes));
     }
 
-    fn perform(self: &Arc<Self>, task: &Task) -> Result<String> {
-        let setup = self.setup.get();
-        let setup = setup.ok_or_else(|| PluginError::new(ErrorKind::Usage, "no load frame came before"))?;
-        let (action, params) = read_invoke(&task.frame)?;
-        let params =
-            std::str::from_utf8(params).map_err(|_| malformed("invoke", "the params are no UTF-8"))?;
-        let remote = Arc::new(Remote::new(task.id, self));
-        let run = IsolatedRun::of(Parts {
-            plugin: self.plugin.clone(),
-            action: action.to_owned(),
-            params: params.into(),
-            strict_result: task.flags & STRICT_RESULT != 0,
-            env: Arc::clone(&setup.env),
-            limits: setup.limits.clone(),
-            services: Arc::clone(&remote) as _,
-            stream: Arc::new(Stream::into_sink(Arc::clone(&remote) as _)),
-        });
-        let call = Call { remote, stopper: run.stopper() };
-        lock(&self.calls).insert(task.id, call);
-        if lock(&self.turns).closed {
+    fn perform(&self, task: &Task) -> Result<String> {
+        if task.run.is_cancelled() || lock(&self.turns).closed {
             return Err(PluginError::cancelled());
         }
         match task.kind {
-            Kind::Validate => run.validate().map(|()| "null".to_owned()),
-            _ => run.execute(),
+            Kind::Validate => task.run.validate().map(|()| "null".to_owned()),
+            _ => task.run.execute(),
         }
     }
 
@@ -418,7 +449,11 @@ impl Connection {
 
     /// The host is gone: what it had running is stopped.
     fn close(self: &Arc<Self>) {
-        lock(&self.turns).closed = true;
+        let mut turns = lock(&self.turns);
+        turns.closed = true;
+        let unwanted = std::mem::take(&mut turns.queue);
+        drop(turns);
+        unwanted.iter().for_each(|task| drop(lock(&self.calls).remove(&task.id)));
         self.turn.notify_all();
         let mut questions = lock(&self.questions);
         questions.closed = true;

@@ -103,6 +103,11 @@ impl IsolatedRun {
         Arc::clone(&self.stopper)
     }
 
+    /// Whether it was told to stop.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.stopper.cancelled.load(Ordering::Relaxed) != 0
+    }
+
     /// Runs the action to its end, waiting on this thread.
     pub(super) fn execute(&self) -> Result<String> {
         self.ask(Kind::Invoke, if self.strict_result { STRICT_RESULT } else { 0 })

@@ -184,7 +184,8 @@ impl Worker {
             Err(cancelled) => {
                 // It may wait for its resources, and get them when nobody wants them any more.
                 if found.is_new {
-                    let _ = runtime()?.block_on(tokio::time::timeout(FAREWELL, found.actor.kill()));
+                    let farewell = async { tokio::time::timeout(FAREWELL, found.actor.kill()).await };
+                    let _ = runtime()?.block_on(farewell);
                 }
                 return Err(cancelled);
             }
@@ -312,10 +313,13 @@ impl Worker {
             .filter(|(_, wanted, free)| wanted > free)
             .map(|(name, wanted, free)| format!("{wanted} {name}, of which {free} are free"))
             .collect();
-        match missing.is_empty() {
-            true => tell("waiting for Ray to start the worker"),
-            false => tell(&format!("waiting for the cluster to have {}", missing.join(", and "))),
+        if !missing.is_empty() {
+            return tell(&format!("waiting for the cluster to have {}", missing.join(", and ")));
         }
+        // It may be free in pieces: what single nodes have free is not told.
+        let all: Vec<_> =
+            self.wanted().into_iter().map(|(name, wanted)| format!("{wanted} {name}")).collect();
+        tell(&format!("waiting for Ray to start the worker, which needs {} on one node", all.join(" and ")));
     }
 
     /// Worker and plugin in one package, and perhaps another file.
