@@ -82,7 +82,10 @@ impl Channel {
                 Some(tls) => speak(tls.connect(place, socket).await?).await,
                 None => speak(socket).await,
             };
-            spoken.map_err(|error| unreachable(format!("what answers there does not speak gRPC ({error})")))
+            spoken.map_err(|error| match &tls {
+                Some(_) => hung_up(place, &error),
+                None => unreachable(format!("what answers there does not speak gRPC ({error})")),
+            })
         };
         let late = |_| unreachable(format!("nothing answered within {} s", patience.as_secs_f64()));
         let send = timeout(patience, connecting).await.map_err(late)??;
@@ -139,13 +142,22 @@ impl Peer {
         if self.heard.load(Ordering::Relaxed) {
             return Error::closed(why);
         }
-        let perhaps = match self.scheme {
-            "https" => "it may not be the port of Ray Client, or refuse this end's certificate",
-            _ => "it may not be the port of Ray Client, or the cluster uses TLS (RAY_USE_TLS)",
-        };
-        let why = format!("the connection ended before anything was answered ({why}); {perhaps}");
+        if self.scheme == "https" {
+            return hung_up(&self.place, why);
+        }
+        let why = format!(
+            "the connection ended before anything was answered ({why}); it may not be the port of Ray Client, or \
+             the cluster uses TLS (RAY_USE_TLS)"
+        );
         Error::Unreachable { place: self.place.clone(), why }
     }
+}
+
+/// Both ends trust each other's words, and then the other one ends the connection: that is how a server refuses
+/// a certificate, which it sees last.
+fn hung_up(place: &str, why: &dyn std::fmt::Display) -> Error {
+    let why = format!("with {place}: the cluster hung up ({why}); does it trust this end's certificate?");
+    Error::Tls { why }
 }
 
 /// Begins HTTP/2 on a connection.

@@ -100,7 +100,7 @@ fn a_cluster_with_tls_wants_a_certificate_that_it_trusts() {
     assert!(message(&without).contains("or the cluster uses TLS (RAY_USE_TLS)"), "{without}");
     // The other authority is one that the head does not trust, and the head's one that is not trusted here.
     let stranger = refused(&certificates.variables("other", "ca"));
-    assert!(message(&stranger).contains("the cluster refused this end"), "{stranger}");
+    assert!(message(&stranger).contains("does it trust this end's certificate?"), "{stranger}");
     let distrusted = refused(&certificates.variables("ca", "other"));
     assert!(message(&distrusted).starts_with("TLS cannot be used: with 127.0.0.1:10001: "), "{distrusted}");
     assert!(distrusted["hint"].as_str().is_some_and(|hint| hint.contains("RAY_TLS_CA_CERT")), "{distrusted}");

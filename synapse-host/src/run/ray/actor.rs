@@ -5,7 +5,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::json;
@@ -41,6 +41,9 @@ const SOON: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_secs(30);
 /// How often it is looked whether the run was cancelled.
 const LOOK: Duration = Duration::from_millis(50);
+/// A cluster takes so long, or a little less, to notice that a node is gone: its actors are only out of reach till then.
+const GIVEN_UP: Duration = Duration::from_secs(40);
+const PAUSE: Duration = Duration::from_secs(1);
 /// How often an actor that ended before its worker had started is made again.
 const ATTEMPTS: u32 = 3;
 /// How long taking back what was asked for may hold up a run that was cancelled.
@@ -154,13 +157,18 @@ impl Worker {
         }
         // Nobody is there, or not there any more: the actor knows, if there is one.
         let driver = wait(stopper, Driver::of(&client))??;
-        let mut attempt = 1;
+        let (mut attempt, begun) = (1, Instant::now());
         loop {
             match self.attempt(&client, &driver, attempt, stopper, tell)? {
                 Ok(socket) => return Ok(socket),
                 // It was just ending, or its package is not there any more.
                 Err(Error::Exception(exception)) if attempt < ATTEMPTS && may_be_made(&exception) => {
                     attempt += 1;
+                }
+                Err(Error::Exception(exception))
+                    if exception.actor_unavailable() && begun.elapsed() < GIVEN_UP =>
+                {
+                    wait(stopper, async { tokio::time::sleep(PAUSE).await })?;
                 }
                 Err(error) => return Err(failure(error)),
             }
