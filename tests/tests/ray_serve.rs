@@ -248,6 +248,15 @@ fn a_deploy_that_fails_keeps_what_answers() {
     assert!(taken["message"].as_str().is_some_and(|text| text.contains("/keeps leads to")), "{taken}");
 }
 
+/// A flag that is raised in the end, however that comes.
+struct Raised<'a>(&'a AtomicBool);
+
+impl Drop for Raised<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 #[ignore = "needs a Ray cluster"]
 fn no_request_fails_while_another_version_takes_over() {
@@ -263,15 +272,18 @@ fn no_request_fails_while_another_version_takes_over() {
                         assert_eq!(status, 200, "{answer}");
                         count.fetch_add(1, Ordering::Relaxed);
                         last = answer["version"].clone();
+                        // The cluster has to have time for something else.
+                        thread::sleep(Duration::from_millis(20));
                     }
                     last
                 })
             })
             .collect();
+        let end = Raised(&over);
         endpoint.again("--env VERSION=two").code(0);
         // More of the same replicas are no other version.
         endpoint.again("--env VERSION=two --replicas 2").code(0);
-        over.store(true, Ordering::Relaxed);
+        drop(end);
         clients.into_iter().map(|client| client.join().expect("no request failed")).collect::<Vec<_>>()
     });
     assert_eq!(last, vec![json!("two"); 4]);

@@ -276,18 +276,20 @@ impl Endpoints {
     /// As [`get`](Self::get).
     pub(crate) fn delete(&self, name: &str, patience: Duration) -> Result<()> {
         runtime()?.block_on(async {
-            let ours = |serve: &Serve| -> Vec<String> {
-                let ours = self.endpoints(serve).into_iter().filter(|endpoint| endpoint.name == name);
-                ours.map(|endpoint| endpoint.application).collect()
-            };
-            let there = ours(&self.dashboard.serve().await.map_err(without_serve)?);
-            if there.is_empty() {
+            let serve = self.dashboard.serve().await.map_err(without_serve)?;
+            let ours = self.endpoints(&serve).into_iter().filter(|endpoint| endpoint.name == name);
+            let names: Vec<_> = ours.map(|endpoint| endpoint.application).collect();
+            if names.is_empty() {
                 return Err(missing(name));
             }
-            let changes: Vec<_> = there.into_iter().map(ServeChange::Delete).collect();
+            let changes: Vec<_> = names.iter().cloned().map(ServeChange::Delete).collect();
             self.change(&changes).await?;
             let begun = Instant::now();
-            while !ours(&self.dashboard.serve().await.map_err(without_serve)?).is_empty() {
+            loop {
+                let serve = self.dashboard.serve().await.map_err(without_serve)?;
+                if names.iter().all(|name| !serve.applications.contains_key(name)) {
+                    return Ok(());
+                }
                 if begun.elapsed() > patience {
                     let message = format!("`{name}` is still being deleted after {} s", patience.as_secs());
                     return Err(PluginError::new(ErrorKind::Remote, message)
@@ -295,7 +297,6 @@ impl Endpoints {
                 }
                 tokio::time::sleep(OFTEN).await;
             }
-            Ok(())
         })
     }
 
@@ -492,7 +493,10 @@ fn check_route(serve: &Serve, options: &EndpointOptions) -> Result<()> {
         config.is_some_and(|config| config["args"]["synapse"]["name"] == options.name)
     };
     let other = serve.applications.iter().find(|(_, application)| {
-        application.route_prefix.as_deref() == Some(&options.route) && !is_ours(application)
+        // Nothing leads to one that is being deleted.
+        application.status != ApplicationStatus::Deleting
+            && application.route_prefix.as_deref() == Some(&options.route)
+            && !is_ours(application)
     });
     let Some((name, _)) = other else { return Ok(()) };
     let message = format!("the path {} leads to the application `{name}`", options.route);
