@@ -81,6 +81,7 @@ fn main() -> std::io::Result<()> {
         ["bundle"] => return bundles::measure(),
         ["edit"] => return edits(),
         ["load", plugin] => bundles::load(plugin),
+        ["load-after", plugin] => bundles::load_after(plugin),
         ["dlopen", library] => bundles::dlopen(library),
         ["first-call"] => first_call(),
         ["first-schema"] => first_schema(),

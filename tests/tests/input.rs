@@ -163,12 +163,12 @@ fn an_invalid_config_is_told_by_file_and_line() {
 #[test]
 fn modes_that_are_not_there_are_named() {
     let synapse = Synapse::new();
-    for mode in ["serve", "remote"] {
+    for (mode, advice) in [("serve", "`synapse serve deploy"), ("remote", "--mode ")] {
         let words = format!("greet -P name=Ada --json --mode {mode}");
         let error = synapse.act("greet", &words).run().code(2).error();
         assert_eq!(error["kind"], "usage");
         assert!(error["message"].as_str().is_some_and(|text| text.contains(&format!("`{mode}`"))), "{error}");
-        assert!(hint(&error).contains("--mode "), "{error}");
+        assert!(hint(&error).contains(advice), "{error}");
     }
     synapse.act("greet", "greet -P name=Ada -m nowhere").run().code(2).says("nowhere").says("local");
     assert_eq!(synapse.runs(), 0);

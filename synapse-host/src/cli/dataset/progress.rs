@@ -50,7 +50,9 @@ impl<'o> Stage<'o> {
                 match ended.recv_timeout(wait) {
                     Ok(outcome) => {
                         if was_shown {
-                            self.tell(step, unit, watch, started);
+                            // What lies behind the last thing that was read is passed over.
+                            let current = if outcome.is_ok() { watch.total() } else { watch.done() };
+                            self.tell(step, unit, (current, watch.total()), started);
                         }
                         return Some(outcome);
                     }
@@ -61,7 +63,7 @@ impl<'o> Stage<'o> {
                 self.hear(watch);
                 if started.elapsed() >= PATIENCE {
                     was_shown = true;
-                    self.tell(step, unit, watch, started);
+                    self.tell(step, unit, (watch.done(), watch.total()), started);
                 }
             }
         });
@@ -82,8 +84,7 @@ impl<'o> Stage<'o> {
         }
     }
 
-    fn tell(&mut self, step: &'static str, unit: &str, watch: &Watch, started: Instant) {
-        let (current, total) = (watch.done(), watch.total());
+    fn tell(&mut self, step: &'static str, unit: &str, (current, total): (u64, u64), started: Instant) {
         if total == 0 {
             return;
         }
