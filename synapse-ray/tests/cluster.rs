@@ -125,15 +125,15 @@ async fn a_call_that_is_cancelled_never_begins_or_ends_as_cancelled() {
     let actor = session.create_actor(SOURCE, "Test", &[], &small()).await.unwrap();
     let running = actor.call("sleep", &[Value::from(3)]).await.unwrap();
     let queued = actor.call("end", &[]).await.unwrap();
-    let behind = actor.call("echo", &[Value::from("behind")]).await.unwrap();
     session.cancel(&queued).await.unwrap();
     let Err(Error::Exception(raised)) = session.get(&queued, None).await else { panic!() };
     assert_eq!(raised.class, "TaskCancelledError", "{raised:?}");
     // Had it begun, the actor's process would have ended.
     assert_eq!(session.get(&running, None).await.unwrap().into_bytes().unwrap(), "slept");
-    let answer = session.get(&behind, None).await.unwrap();
-    assert_eq!(answer.pickle().unwrap().root(), &Node::Str("behind"));
 
+    // Ray leaves a gap in the order of an actor's calls where it took one back that was on its way, and may let
+    // those behind it wait for long: another actor.
+    let actor = session.create_actor(SOURCE, "Test", &[], &small()).await.unwrap();
     let running = actor.call("sleep", &[Value::from(3)]).await.unwrap();
     let waiting = actor.call("echo", &[Value::from("waiting")]).await.unwrap();
     // It runs once the cluster has started it.
