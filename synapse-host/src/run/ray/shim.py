@@ -52,8 +52,10 @@ class SynapseActor:
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        child.stdin.write(self.secret.encode() + b"\n")
-        child.stdin.flush()
+        try:
+            os.write(child.stdin.fileno(), self.secret.encode() + b"\n")
+        except BrokenPipeError:
+            pass  # It could not start, and says below why.
         line = child.stdout.readline().decode().split()
         if line[:1] != ["LISTEN"]:
             child.stdin.close()
