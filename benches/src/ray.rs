@@ -129,6 +129,17 @@ fn batch(plugin: &Plugin, request: &RunRequest, threads: usize) -> f64 {
     1000.0 / started.elapsed().as_secs_f64()
 }
 
+/// Batches straight to the worker and nothing else, for a profile.
+fn many_batches() {
+    let (plugin, request) = (measured(), request(RayPath::Direct));
+    for threads in [1, 8, 64] {
+        batch(&plugin, &request, threads);
+        let mut rates: Vec<f64> = (0..30).map(|_| batch(&plugin, &request, threads)).collect();
+        rates.sort_by(f64::total_cmp);
+        println!("{threads} threads: {:.0} calls a second", rates[15]);
+    }
+}
+
 fn process(path: &str, home: &Path) -> Command {
     let beside = std::env::current_exe().expect("this is a program").with_file_name("synapse");
     let mut command = Command::new(beside);
@@ -202,6 +213,9 @@ fn tell(what: &str, value: f64, unit: &str, limit: f64, most: bool) {
 }
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("batches") {
+        return many_batches();
+    }
     let home = std::env::temp_dir().join(format!("synapse-bench-{}", std::process::id()));
     let first = timed(process("auto", &home)).as_secs_f64() * 1e3;
     let official = official();
