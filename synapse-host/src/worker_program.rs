@@ -31,10 +31,9 @@ pub fn program() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("SYNAPSE_WORKER").filter(|name| !name.is_empty()) {
         return Ok(named.into());
     }
-    let here = std::env::current_exe().context("finding this program's folder")?;
-    let beside = here.with_file_name(NAME);
+    let beside = beside()?;
     if beside.exists() {
-        return Ok(beside);
+        return Ok(beside.clone());
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|folder| folder.join(NAME)).find(|file| file.is_file());
@@ -44,6 +43,16 @@ pub fn program() -> Result<PathBuf> {
              `cargo build -p synapse-host --bins`; SYNAPSE_WORKER names one that lies elsewhere",
         )
     })
+}
+
+/// Where it would lie in this program's folder.
+fn beside() -> Result<&'static PathBuf> {
+    static BESIDE: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(known) = BESIDE.get() {
+        return Ok(known);
+    }
+    let here = std::env::current_exe().context("finding this program's folder")?;
+    Ok(BESIDE.get_or_init(|| here.with_file_name(NAME)))
 }
 
 /// Asks the plugin for its actions in a throw-away worker, so that what its

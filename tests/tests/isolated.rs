@@ -286,7 +286,7 @@ fn a_second_interrupt_ends_the_worker_at_once() {
 fn a_flood_of_output_is_taken_in_bounded_memory() {
     let synapse = Synapse::new();
     // In text, so that what is measured is the host and not the test.
-    let ended = synapse.act("misbehave", "floods -P n=20 --isolated --quiet").run().code(0);
+    let ended = synapse.act("misbehave", "floods -P n=100 --isolated --quiet").run().code(0);
     ended.prints("printed\n");
     let events = synapse.last_run()["events"].as_array().map(Vec::len);
     assert!(events.is_some_and(|count| count > 100), "{events:?}");

@@ -5,6 +5,7 @@
 //! two bytes, the first of them the handshake's.
 
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use snow::{Builder, StatelessTransportState};
@@ -18,6 +19,8 @@ pub(crate) const SECRET: usize = 32;
 const TAG: usize = 16;
 /// Plain bytes in a message.
 const MOST: usize = u16::MAX as usize - TAG;
+/// Bytes of the longest message with its length, and of what is read at once.
+const WHOLE: usize = 2 + u16::MAX as usize;
 /// More than this is not encrypted before some of it is sent.
 const PLENTY: usize = 1 << 20;
 
@@ -38,8 +41,9 @@ struct Sending {
 #[derive(Default)]
 struct Receiving {
     number: u64,
-    /// Encrypted, perhaps not a whole message.
+    /// Encrypted, perhaps not a whole message: what is read lies in `unread`.
     wire: Vec<u8>,
+    unread: Range<usize>,
     /// Of a message that was larger than what was asked for.
     plain: Vec<u8>,
     taken: usize,
@@ -153,21 +157,19 @@ impl Seal {
                 }
                 continue;
             }
-            let before = receiving.wire.len();
-            receiving.wire.resize(before + 2 + usize::from(u16::MAX), 0);
-            let got = receive(&mut receiving.wire[before..]);
-            receiving.wire.truncate(before + *got.as_ref().unwrap_or(&0));
-            match got? {
+            let before = receiving.unread.len();
+            match receive(receiving.room())? {
                 0 if before == 0 => return Ok(0),
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                _ => {}
+                got => receiving.unread.end += got,
             }
         }
     }
 
     /// Opens the first message, if it is there: into `buffer` when it fits, else aside.
     fn open(&self, receiving: &mut Receiving, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        let Some((length, rest)) = receiving.wire.split_first_chunk::<2>() else { return Ok(None) };
+        let unread = &receiving.wire[receiving.unread.clone()];
+        let Some((length, rest)) = unread.split_first_chunk::<2>() else { return Ok(None) };
         let length = usize::from(u16::from_be_bytes(*length));
         let Some(message) = rest.get(..length) else { return Ok(None) };
         let number = receiving.number;
@@ -181,8 +183,19 @@ impl Seal {
             0
         };
         receiving.number += 1;
-        receiving.wire.drain(..2 + length);
+        receiving.unread.start += 2 + length;
         Ok(Some(opened))
+    }
+}
+
+impl Receiving {
+    /// Where the next bytes go. There is room for the rest of any message.
+    fn room(&mut self) -> &mut [u8] {
+        self.wire.copy_within(self.unread.clone(), 0);
+        self.unread = 0..self.unread.len();
+        // The first time alone: clearing it again and again takes longer than the rest of a short call.
+        self.wire.resize(2 * WHOLE, 0);
+        &mut self.wire[self.unread.end..]
     }
 }
 

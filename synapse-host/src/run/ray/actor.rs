@@ -1,10 +1,11 @@
 //! The actor that keeps a plugin's worker on a cluster: found by its name, made
 //! when it is not there, reached one way or the other.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -20,6 +21,7 @@ use super::nodes::Nodes;
 use super::options::{RayOptions, RayPath};
 use super::stopper::Stopper;
 use super::tunnel;
+use crate::digest::FileState;
 use crate::home::Home;
 use crate::plugin::Plugin;
 use crate::record::sha256_of;
@@ -44,6 +46,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A cluster takes so long, or a little less, to notice that a node is gone: its actors are only out of reach till then.
 const GIVEN_UP: Duration = Duration::from_secs(40);
 const PAUSE: Duration = Duration::from_secs(1);
+/// Workers whose names are remembered.
+const LAST_ONES: usize = 64;
 /// How often an actor that ended before its worker had started is made again.
 const ATTEMPTS: u32 = 3;
 /// How long taking back what was asked for may hold up a run that was cancelled.
@@ -85,8 +89,35 @@ impl Worker {
     /// # Errors
     /// A file that travels cannot be read.
     pub(super) fn of(plugin: &Plugin, request: &RunRequest, number: usize) -> Result<Self> {
+        /// The last ones, with the state of their files: a short call takes about as long as finding them out.
+        static LAST: Mutex<VecDeque<(Worker, usize, [FileState; 2])>> = Mutex::new(VecDeque::new());
         let library = std::path::absolute(&plugin.image().path)?;
         let program = worker_program::program()?;
+        let resources = Resources { open_files: None, ..request.resources };
+        let states = [state(&library)?, state(&program)?];
+        let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |(worker, its_number, its_states): &&(Self, usize, [FileState; 2])| {
+            (*its_number, its_states, &worker.resources) == (number, &states, &resources)
+                && (&worker.library, &worker.program) == (&library, &program)
+                && worker.options == request.ray
+        };
+        if let Some((worker, ..)) = last().iter().find(fits) {
+            return Ok(worker.clone());
+        }
+        let worker = Self::found_out(plugin, request, number, library, program)?;
+        let mut last = last();
+        last.truncate(LAST_ONES - 1);
+        last.push_front((worker.clone(), number, states));
+        Ok(worker)
+    }
+
+    fn found_out(
+        plugin: &Plugin,
+        request: &RunRequest,
+        number: usize,
+        library: PathBuf,
+        program: PathBuf,
+    ) -> Result<Self> {
         let resources = Resources { open_files: None, ..request.resources };
         let files = format!("{} {}", digest(&program)?, digest(&library)?);
         let amounts = (&resources, &request.ray.resources);
@@ -465,6 +496,11 @@ pub(super) fn did_not_start(why: &str) -> PluginError {
 
 pub(super) fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn state(path: &Path) -> Result<FileState> {
+    let facts = fs::metadata(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(FileState::of(&facts))
 }
 
 fn digest(path: &Path) -> Result<String> {

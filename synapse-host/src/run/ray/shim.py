@@ -2,7 +2,7 @@ class SynapseActor:
     """Keeps a `synapse-worker agent` running on its node, and tells where it listens.
 
     The agent, not this process, runs the plugin. Hosts that cannot reach the
-    agent send it their bytes through `open`, `send` and `receive`.
+    agent exchange bytes with it by way of `open` and `exchange`.
     """
 
     def __init__(self, key, library, idle):
@@ -89,6 +89,7 @@ class SynapseActor:
     def open(self):
         """A way to the agent, as a number in digits."""
         import socket
+        import threading
 
         self.place()
         host, port = self.address.rsplit(":", 1)
@@ -97,33 +98,79 @@ class SynapseActor:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self.lock:
             number = len(self.tunnels) + 1
-            self.tunnels[number] = connection
+            self.tunnels[number] = {
+                "connection": connection,
+                # Whose turn it is to send, and how much was heard so far.
+                "turn": 0,
+                "heard": 0,
+                "sending": threading.Condition(),
+                "hearing": threading.Lock(),
+            }
         return str(number).encode()
 
-    def send(self, number, data):
-        """Passes bytes on; no bytes are the end."""
+    def exchange(self, number, turn, data, listens):
+        """Passes bytes on when it is its turn, and waits for what the agent says next.
+
+        No bytes are the end, and None is nothing. Calls are made before others
+        have returned, and Ray may start them in any order: so turns are counted,
+        and before what the agent says stands, in eight bytes, its own number.
+        """
+        way = self.tunnels[number]
+        with way["sending"]:
+            way["sending"].wait_for(lambda: way["turn"] in (turn, None))
+            try:
+                self._say(way["connection"], data)
+            except OSError:
+                pass  # Whoever listens hears the end.
+            if way["turn"] is not None:
+                way["turn"] += 1
+            way["sending"].notify_all()
+        if not listens:
+            return b""
+        with way["hearing"]:
+            heard = way["heard"].to_bytes(8, "little")
+            way["heard"] += 1
+            try:
+                return heard + self._hear(way["connection"])
+            except OSError:
+                return heard
+
+    def _say(self, connection, data):
         import socket
 
         if data:
-            self.tunnels[number].sendall(data)
-        else:
-            self.tunnels[number].shutdown(socket.SHUT_WR)
-        return b""
+            connection.sendall(data)
+        elif data is not None:
+            connection.shutdown(socket.SHUT_WR)
 
-    def receive(self, number):
-        """What the agent says next; no bytes are the end."""
-        try:
-            return self.tunnels[number].recv(4 << 20)
-        except OSError:
-            return b""
+    def _hear(self, connection):
+        import select
+
+        data = connection.recv(4 << 20)
+        # Where there is much, more comes in a moment; a call for each little piece would be slow.
+        if len(data) < 1 << 16:
+            return data
+        pieces, size = [data], len(data)
+        while size < 4 << 20 and select.select([connection], [], [], 0.005)[0]:
+            data = connection.recv((4 << 20) - size)
+            if not data:
+                break
+            pieces.append(data)
+            size += len(data)
+        return b"".join(pieces)
 
     def close(self, number):
         """Ends a way."""
         import socket
 
+        way = self.tunnels[number]
         try:
-            self.tunnels[number].shutdown(socket.SHUT_RDWR)
+            way["connection"].shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-        self.tunnels[number].close()
+        with way["sending"]:
+            way["turn"] = None
+            way["sending"].notify_all()
+        with way["hearing"]:
+            way["connection"].close()
         return b""

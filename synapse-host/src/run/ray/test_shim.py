@@ -58,6 +58,10 @@ class Ray:
         sys.modules["ray.experimental.internal_kv"] = store
 
 
+def numbered(number, data):
+    return number.to_bytes(8, "little") + data
+
+
 def until(holds):
     end = time.monotonic() + 20
     while not holds():
@@ -120,13 +124,46 @@ class ShimTest(unittest.TestCase):
         one, other = actor.open(), actor.open()
         self.assertNotEqual(one, other)
         number = int(one)
-        self.assertEqual(actor.send(number, b"some bytes"), b"")
-        self.assertEqual(actor.receive(number), b"some bytes")
+        self.assertEqual(actor.exchange(number, 0, b"some bytes", True), numbered(0, b"some bytes"))
         # The end of what is said is the end of what is answered.
-        actor.send(number, b"")
-        self.assertEqual(actor.receive(number), b"")
+        self.assertEqual(actor.exchange(number, 1, b"", True), numbered(1, b""))
         actor.close(number)
-        self.assertEqual(actor.receive(number), b"")
+        self.assertEqual(actor.exchange(number, 2, None, True), numbered(2, b""))
+
+    def test_calls_come_in_any_order_and_bytes_do_not(self):
+        actor = self.actor(WORKER)
+        number = int(actor.open())
+        heard = {}
+
+        def exchange(turn, data, listens):
+            answer = actor.exchange(number, turn, data, listens)
+            heard[int.from_bytes(answer[:8], "little")] = answer[8:]
+
+        pieces = [bytes([letter]) * (1 << 20) for letter in b"abcdefgh"]
+        calls = [(turn, data, False) for turn, data in enumerate(pieces)]
+        calls += [(8, b"", False), (9, None, True), (10, None, True)]
+        threads = [threading.Thread(target=exchange, args=call) for call in reversed(calls)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        turn = 11
+        while all(heard.values()) or len(heard) < 3:
+            exchange(turn, None, True)
+            turn += 1
+        self.assertEqual(b"".join(data for _, data in sorted(heard.items())), b"".join(pieces))
+
+    def test_who_closes_a_way_frees_all_that_wait(self):
+        actor = self.actor(WORKER)
+        number = int(actor.open())
+        # One listens; the other's turn never comes.
+        waiting = [threading.Thread(target=actor.exchange, args=(number, turn, None, True)) for turn in (0, 7)]
+        for thread in waiting:
+            thread.start()
+        actor.close(number)
+        for thread in waiting:
+            thread.join(20)
+            self.assertFalse(thread.is_alive())
 
     def say(self, address, what):
         host, port = address.rsplit(":", 1)
