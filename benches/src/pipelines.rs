@@ -121,9 +121,8 @@ impl Bench {
             for _ in 0..ROUNDS {
                 let id = self.broken(&file)?;
                 let began = now();
-                let options = RunOptions::default();
                 let resolver = &mut Resolver::default();
-                let report = resume(&self.home, &id, resolver, Changed::Refuse, &options, &mut ())?;
+                let report = resume(&self.home, &id, resolver, Changed::Refuse, None, &mut ())?;
                 succeeded(&report)?;
                 here.push(since(began, &report.output));
 

@@ -45,6 +45,29 @@ const DM_V2: &str = r#"{"classification":{"bounding_box":["cat"]},"images":[{"bo
 "group_id":"g"}],"segmentation":[{"id":"S","classification":"cat","attrs":[],"data":[[0,10],[64,3]],"encoding":"dm_rle",
 "isCompressed":true,"compressionFormat":"rle"}]}]}"#;
 
+/// What a dashboard answers about jobs and nodes.
+const REST_OF_JOBS: [(&str, &str); 4] = [
+    (
+        "jobs",
+        r#"[{"type":"SUBMISSION","submission_id":"mine","status":"RUNNING","entrypoint":"true","message":"m",
+        "error_type":null,"start_time":1,"end_time":null,"metadata":{"a":"b"},"driver_node_id":"ab","driver_exit_code":-9}]"#,
+    ),
+    ("submitted", r#"{"job_id":"mine","submission_id":"mine","stopped":true,"logs":"a\n"}"#),
+    ("version", r#"{"version":"4","ray_version":"2.60.0","ray_commit":"b7"}"#),
+    (
+        "nodes",
+        r#"{"result":true,"data":{"result":{"total":1,"result":[{"node_id":"ab","node_ip":"10.0.0.7",
+        "state":"ALIVE","resources_total":{"CPU":4.0,"memory":1e9}}]}}}"#,
+    ),
+];
+const REST_OF_SERVE: &str = r#"{"proxy_location":"EveryNode","http_options":{"host":"0.0.0.0","port":8123,"root_path":"/x/"},
+    "grpc_options":null,"target_capacity":1.5,"applications":{
+    "a":{"route_prefix":"/a","status":"RUNNING","message":"","source":"declarative","last_deployed_time_s":1.5,
+         "deployed_app_config":{"name":"a", "args":{"z":1.50,"a":[1e3]}},
+         "deployments":{"d":{"status":"HEALTHY","target_num_replicas":2,
+                             "replicas":[{"replica_id":"r","state":"RUNNING","pid":7,"node_ip":"n"}]}}},
+    "c":{"status":"DELETING","deployed_app_config":{"name":"c"}},
+    "d":{"status":"RUNNING","source":"imperative","deployed_app_config":null}}}"#;
 /// `pickle.dumps(RayActorError("no such thing"), 5)`.
 const RAISED: &[u8] = b"\x80\x05\x95\x30\0\0\0\0\0\0\0\x8c\x0eray.exceptions\x94\x8c\x0dRayActorError\x94\x93\x94\x8c\x0dno such thing\x94\x85\x94R\x94.";
 
@@ -85,6 +108,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     seed("ray_pickle", "exception", RAISED)?;
     seed("ray_pickle", "class", b"\x80\x04}q\x000cbuiltins\nexec\n\x8c\x04passh\x00\x86R0]\x94(K\x01\x88Nea.")?;
     seed("ray_messages", "answers", b"\0\0\0\0\x09\x08\x05\x12\x05\x08\x01\x12\x01x\0\0\0\0\x05\x0a\x03key")?;
+    for (name, text) in REST_OF_JOBS {
+        seed("ray_jobs", name, text.as_bytes())?;
+    }
+    seed("ray_serve", "applications", REST_OF_SERVE.as_bytes())?;
     seed("seal", "damaged", b"\x20\x01\x09\0\x01some text that is encrypted on its way")?;
     seed("signature", "changes", &[10, 0, b'A', 200, 0, b'=', 90, 1, 0])?;
     for (index, config) in arguments.enumerate() {

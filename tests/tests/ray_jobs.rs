@@ -1,9 +1,11 @@
 //! Jobs on a Ray cluster, whose Ray Client address stands in `SYNAPSE_TEST_RAY`.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use synapse_tests::{Ended, Invocation, Synapse};
+use synapse_tests::{Ended, Invocation, Running, Synapse, goes_away, library};
 
 /// Long before the action would end by itself.
 const SOON: Duration = Duration::from_secs(60);
@@ -154,4 +156,122 @@ fn what_a_job_prints_or_returns_is_never_taken_for_its_end() {
     std::fs::write(&params, json!({ "text": text }).to_string()).expect("params are written");
     let long = job(&synapse, "misbehave", "echo --follow").words("--params-file").arg(&params).run().code(0);
     assert_eq!(long.document()["result"]["text"], text);
+}
+
+/// The process that an action under way says it is.
+fn process_of(running: &Running) -> u64 {
+    let said = running.said();
+    let (_, rest) = said.split_once("process ").expect("it says which process it is");
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().expect("a number")
+}
+
+fn parent_of(process: u64) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    line.and_then(|number| number.trim().parse().ok()).expect("it has a parent")
+}
+
+#[expect(unsafe_code, reason = "ends a process by its number")]
+fn end(process: u64) {
+    // SAFETY: takes two numbers.
+    unsafe { libc::kill(process as i32, libc::SIGKILL) };
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_job_whose_process_is_killed_is_told() {
+    let synapse = Synapse::new();
+    let mut running = job(&synapse, "misbehave", "tells_process --job-id killed --follow").start();
+    running.until_it_says("process ");
+    let process = process_of(&running);
+    end(parent_of(process));
+    let error = running.wait().code(1).error();
+    assert_eq!((&error["kind"], &error["details"]["exit_code"]), (&json!("worker_crashed"), &json!(-9)));
+    assert!(
+        error["message"].as_str().is_some_and(|text| text.starts_with("job killed left no result: ")),
+        "{error}"
+    );
+    goes_away(process);
+    let told = until(&synapse, "killed", "failed");
+    assert_eq!((&told["job"]["exit_code"], &told["error"]["kind"]), (&json!(-9), &json!("worker_crashed")));
+    // Of the action's own process the job tells itself.
+    let mut running = job(&synapse, "misbehave", "tells_process --job-id alone --follow").start();
+    running.until_it_says("process ");
+    end(process_of(&running));
+    let error = running.wait().code(1).error();
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("SIGKILL")), "{error}");
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_result_of_200_megabytes_comes_whole() {
+    let synapse = Synapse::new();
+    let followed = job(&synapse, "misbehave", "large_result -P n=200 --job-id large --follow").run().code(0);
+    let is_whole = |result: &Value| {
+        let text = result.as_str().unwrap_or_default();
+        text.len() == 200 << 20 && text.bytes().all(|byte| byte == b'x')
+    };
+    assert!(is_whole(&followed.document()["result"]));
+    let told = about_jobs(&synapse, "get large --json").code(0).document();
+    assert!(is_whole(&told["result"]));
+}
+
+/// A library of its own, so that no node has its package.
+fn own_library(folder: &Path, salt: &str) -> PathBuf {
+    let path = folder.join("libgreet.so");
+    let mut bytes = fs::read(library("greet")).expect("it is built");
+    bytes.extend(format!("{salt} {}", std::process::id()).bytes());
+    fs::write(&path, bytes).expect("room on the disk");
+    path
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_package_that_the_cluster_has_forgotten_is_sent_again() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let address = cluster().parse().expect("an address");
+    let client = runtime.block_on(synapse_ray::Client::connect(&address)).expect("the cluster answers");
+    let packages = || runtime.block_on(client.kv_list("gcs://_ray_pkg_synapse")).expect("the store answers");
+    let (synapse, folder) = (Synapse::new(), tempfile::tempdir().expect("a folder"));
+    let own = own_library(folder.path(), "forgotten");
+    let run = |name: &str| {
+        let call =
+            synapse.call("plugin run").arg(&own).words("greet -P name=Ada --mode job --json --cpus 0.1");
+        call.words("--follow --job-id").arg(name).env("RAY_ADDRESS", cluster()).env("PATH", "")
+    };
+    let before = packages();
+    run("remembered").run().code(0);
+    let new = packages().into_iter().find(|key| !before.contains(key)).expect("it was sent");
+    runtime.block_on(client.kv_del(new.clone())).expect("the store answers");
+    let again = run("forgotten").run().code(0).document();
+    assert_eq!(again["result"]["message"], "Hello Ada!");
+    assert!(packages().contains(&new), "it was not sent again");
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_package_that_goes_missing_before_the_job_has_it_is_told() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let address = cluster().parse().expect("an address");
+    let client = runtime.block_on(synapse_ray::Client::connect(&address)).expect("the cluster answers");
+    let (synapse, folder) = (Synapse::new(), tempfile::tempdir().expect("a folder"));
+    let own = own_library(folder.path(), "missing");
+    let before = runtime.block_on(client.kv_list("gcs://_ray_pkg_synapse")).expect("the store answers");
+    let call = synapse.call("plugin run").arg(&own).words("greet -P name=Ada --mode job --json --cpus 0.1");
+    let call = call.words("--job-id missing --follow").env("RAY_ADDRESS", cluster()).env("PATH", "");
+    let running = call.start();
+    runtime.block_on(async {
+        loop {
+            let now = client.kv_list("gcs://_ray_pkg_synapse").await.expect("the store answers");
+            if let Some(new) = now.into_iter().find(|key| !before.contains(key)) {
+                client.kv_del(new).await.expect("the store answers");
+                return;
+            }
+        }
+    });
+    let error = running.wait().code(1).error();
+    let message = error["message"].as_str().unwrap_or_default();
+    assert!(message.starts_with("job missing did not start: "), "{error}");
+    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("submit it again")), "{error}");
 }

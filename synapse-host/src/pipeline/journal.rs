@@ -23,7 +23,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use synapse_sdk::errors::{NotFoundError, PluginRunError, Result, ResultExt};
-use synapse_sdk::{Env, ErrorKind, PluginError};
+use synapse_sdk::{ErrorKind, PluginError};
+
+use super::runs::RunOptions;
 
 /// The name of the file.
 pub(crate) const FILE: &str = "journal";
@@ -90,11 +92,9 @@ pub(crate) struct Header {
     pub(crate) plugins: Vec<PluginStamp>,
     /// Nanoseconds since 1970-01-01 UTC.
     pub(crate) started: u64,
-    pub(crate) release: bool,
-    pub(crate) isolated: bool,
-    /// Variables of all nodes.
-    #[serde(default)]
-    pub(crate) env: Env,
+    /// How it is run, unless whoever goes on with it says otherwise.
+    #[serde(flatten)]
+    pub(crate) options: RunOptions,
     /// The working folder, which relative paths among the inputs start from.
     #[serde(default)]
     pub(crate) working_folder: Option<PathBuf>,
@@ -145,14 +145,19 @@ impl Journal {
 
     /// Opens the journal in `folder` to go on with it, and gives all of its
     /// lines. An incomplete last line is cut off.
-    pub(crate) fn open(folder: &Path, full_sync: bool) -> Result<(Self, Vec<Line>)> {
+    pub(crate) fn open(folder: &Path) -> Result<(Self, Vec<Line>)> {
         let path = folder.join(FILE);
         let file = OpenOptions::new().read(true).append(true).open(&path);
         let mut file = file.map_err(|error| unreadable(&path, &error))?;
         lock(&file, &path)?;
         let (lines, length) = read_from(&mut file, &path)?;
         file.set_len(length).map_err(|error| unwritable(&path, &error))?;
-        Ok((Self { file, path, full_sync, buffer: Vec::new(), broken: false }, lines))
+        Ok((Self { file, path, full_sync: false, buffer: Vec::new(), broken: false }, lines))
+    }
+
+    /// From now on each line reaches the disk before the run goes on, or need not.
+    pub(crate) fn sync(&mut self, full: bool) {
+        self.full_sync = full;
     }
 
     /// Adds a line.
@@ -290,9 +295,7 @@ mod tests {
             inputs: Map::new(),
             plugins: Vec::new(),
             started: 1,
-            release: false,
-            isolated: false,
-            env: Env::new(),
+            options: RunOptions::default(),
             working_folder: None,
         }
     }
@@ -308,7 +311,7 @@ mod tests {
     fn a_journal_is_read_as_it_was_written_and_written_on() {
         let folder = tempfile::tempdir().unwrap();
         filled(folder.path(), 2);
-        let (mut journal, lines) = Journal::open(folder.path(), true).unwrap();
+        let (mut journal, lines) = Journal::open(folder.path()).unwrap();
         assert!(matches!(
             &lines[..],
             [Line::Run(_), Line::Start { a: 1, .. }, Line::Start { a: 2, i: Some(3), .. }]
@@ -324,9 +327,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         filled(folder.path(), 0);
         assert!(!goes_on(folder.path()));
-        let _held = Journal::open(folder.path(), false).unwrap();
+        let _held = Journal::open(folder.path()).unwrap();
         assert!(goes_on(folder.path()));
-        let refused = Journal::open(folder.path(), false).err().unwrap();
+        let refused = Journal::open(folder.path()).err().unwrap();
         assert!(refused.to_string().contains("is going on in another process"), "{refused}");
     }
 
@@ -357,7 +360,7 @@ mod tests {
             let at = first + ((bytes.len() - first) as f64 * cut) as usize;
             std::fs::write(&path, &bytes[..at]).unwrap();
             let whole = bytes[..at].iter().filter(|byte| **byte == b'\n').count();
-            let (mut journal, lines) = Journal::open(folder.path(), false).unwrap();
+            let (mut journal, lines) = Journal::open(folder.path()).unwrap();
             prop_assert_eq!(lines.len(), whole);
             journal.write(&Line::Skipped { n: "b".to_owned() }).unwrap();
             prop_assert_eq!(read(folder.path()).unwrap().len(), whole + 1);

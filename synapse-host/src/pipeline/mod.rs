@@ -19,7 +19,7 @@
 //! let options = RunOptions { jobs: 2, ..RunOptions::default() };
 //! let mut report = start(plan, &inputs, &home, &options, &mut ())?;
 //! if report.status != Status::Succeeded {
-//!     report = resume(&home, &report.id, &mut resolver, Changed::Refuse, &options, &mut ())?;
+//!     report = resume(&home, &report.id, &mut resolver, Changed::Refuse, None, &mut ())?;
 //! }
 //! println!("{}", report.output);
 //! # Ok(())

@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 use synapse_sdk::errors::{IncompatiblePlugin, NotFoundError, Result};
 use synapse_sdk::events::now;
 use synapse_sdk::words::words;
-use synapse_sdk::{Env, ErrorKind, PluginError};
+use synapse_sdk::{ErrorKind, PluginError};
 
 use super::check::{Plan, check, invalid};
 use super::engine::{Earlier, Task, Watcher};
 use super::file::parse;
 use super::journal::{self, Header, Journal, Line, PluginStamp};
 use super::report::Report;
-use super::runs::{Prepared, RunOptions, carry_out, isolate, make_work_folders, stamps};
+use super::runs::{Prepared, RunOptions, carry_out, files_of, isolate, stamps};
 use crate::home::Home;
 use crate::plugin_ref::Resolver;
 use crate::record::find;
@@ -34,8 +34,9 @@ words! {
 
 /// Goes on with the run that `wanted` means, which failed, was stopped, or whose
 /// process was killed: what has ended is not run again. `wanted` is an id, the
-/// beginning of one, or `last`. The run keeps what it was started with; relative
-/// paths among its inputs start from this process's working folder.
+/// beginning of one, or `last`. It is run as it was before, or with other
+/// `options`, whose variables go before those it had; relative paths among its
+/// inputs start from this process's working folder.
 ///
 /// # Errors
 /// There is no such run, its journal is damaged, or another process has it; it no
@@ -46,11 +47,12 @@ pub fn resume(
     wanted: &str,
     resolver: &mut Resolver<'_>,
     changed: Changed,
-    options: &RunOptions,
+    options: Option<&RunOptions>,
     watcher: &mut dyn Watcher,
 ) -> Result<Report> {
-    let run = Resumable::find(home, wanted, options.full_sync)?;
-    run.prepare(home, resolver, changed, options)?.go_on(options, watcher)
+    let run = Resumable::find(home, wanted)?;
+    let options = options.unwrap_or(run.options()).clone();
+    run.prepare(home, resolver, changed, options)?.go_on(watcher)
 }
 
 /// What a run was started with, to start it once more.
@@ -67,16 +69,9 @@ impl Recorded {
         Ok(Self(header_of(&lines, id)?.clone()))
     }
 
-    pub(crate) fn release(&self) -> bool {
-        self.0.release
-    }
-
-    pub(crate) fn isolated(&self) -> bool {
-        self.0.isolated
-    }
-
-    pub(crate) fn env(&self) -> &Env {
-        &self.0.env
+    /// How it was run.
+    pub(crate) fn options(&self) -> &RunOptions {
+        &self.0.options
     }
 
     pub(crate) fn inputs(&self) -> &Map<String, Value> {
@@ -164,14 +159,14 @@ impl Resumable {
     ///
     /// # Errors
     /// There is no such run, its journal is damaged, or another process has it.
-    pub(crate) fn find(home: &Home, wanted: &str, full_sync: bool) -> Result<Self> {
+    pub(crate) fn find(home: &Home, wanted: &str) -> Result<Self> {
         let id = find(&home.pipelines(), wanted).map_err(|error| {
             error.hint(
                 "`synapse run list` shows runs of pipelines too; those without a journal cannot be resumed",
             )
         })?;
         let folder = journal_of(home, &id)?;
-        let (journal, lines) = Journal::open(&folder, full_sync)?;
+        let (journal, lines) = Journal::open(&folder)?;
         let header = header_of(&lines, &id)?.clone();
         Ok(Self { header, folder, journal, lines })
     }
@@ -181,8 +176,9 @@ impl Resumable {
         self.header.working_folder.as_deref()
     }
 
-    pub(crate) fn release(&self) -> bool {
-        self.header.release
+    /// How it was run.
+    pub(crate) fn options(&self) -> &RunOptions {
+        &self.header.options
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -199,13 +195,13 @@ impl Resumable {
         home: &Home,
         resolver: &mut Resolver<'_>,
         changed: Changed,
-        options: &RunOptions,
+        options: RunOptions,
     ) -> Result<Ready> {
         let header = &self.header;
-        let isolated = header.isolated || options.isolated;
-        let mut plan = plan_of(header, resolver, !isolated)?;
-        isolate(&mut plan, isolated);
+        let mut plan = plan_of(header, resolver, !options.isolated)?;
+        isolate(&mut plan, options.isolated);
         let mut earlier = earlier(&plan, &self.lines);
+        let files = files_of(&self.folder, &header.id, options.storage.as_deref())?;
         let stamps = stamps(&plan, home)?;
         let differing = changes(&stamps, last_stamps(&self.lines, header));
         if let (Changed::Refuse, Some((_, text))) = (changed, differing.first()) {
@@ -217,11 +213,11 @@ impl Resumable {
         let mut dropped = Vec::new();
         if changed == Changed::Rerun && !differing.is_empty() {
             let plugins: Vec<&str> = differing.iter().map(|(plugin, _)| *plugin).collect();
-            dropped = drop_results(&plan, &mut earlier, &plugins, &self.folder);
+            dropped = drop_results(&plan, &mut earlier, &plugins, &files);
         }
         let notes = differing.into_iter().map(|(_, text)| format!("warning: {text}")).collect();
+        self.journal.sync(options.full_sync);
         self.journal.write(&Line::Resumed { at: now(), dropped, plugins: stamps })?;
-        make_work_folders(&self.folder)?;
         let Self { header, folder, journal, .. } = self;
         let prepared = Prepared {
             plan,
@@ -229,19 +225,20 @@ impl Resumable {
             home: home.clone(),
             id: header.id,
             folder,
+            files,
             journal: Some(journal),
             earlier,
             started: header.started,
         };
-        Ok(Ready { prepared, env: header.env, notes })
+        let options = RunOptions { env: options.env.clone().over(&header.options.env), ..options };
+        Ok(Ready { prepared, options, notes })
     }
 }
 
 /// A run that can go on.
 pub(crate) struct Ready {
     prepared: Prepared,
-    /// Variables it was started with.
-    env: Env,
+    options: RunOptions,
     /// What has changed since.
     pub(crate) notes: Vec<String>,
 }
@@ -255,9 +252,8 @@ impl Ready {
     ///
     /// # Errors
     /// As [`start`].
-    pub(crate) fn go_on(self, options: &RunOptions, watcher: &mut dyn Watcher) -> Result<Report> {
-        let options = RunOptions { env: options.env.clone().over(&self.env), ..options.clone() };
-        carry_out(self.prepared, &options, watcher)
+    pub(crate) fn go_on(self, watcher: &mut dyn Watcher) -> Result<Report> {
+        carry_out(self.prepared, &self.options, watcher)
     }
 }
 

@@ -15,7 +15,7 @@ use super::expression::{Head, Scope};
 use super::journal::Line;
 use super::model::Node;
 use super::report::NodeStatus;
-use crate::run::{RunRequest, execute};
+use crate::run::{RunRequest, SharedFolder, execute};
 
 /// Nodes that were undone, and those that could not be with why.
 type Outcome = (BTreeSet<usize>, Vec<(String, PluginError)>);
@@ -24,6 +24,7 @@ type Outcome = (BTreeSet<usize>, Vec<(String, PluginError)>);
 pub(super) struct OfRun<'a> {
     pub(super) id: &'a str,
     pub(super) folder: &'a Path,
+    pub(super) shared: Option<&'a SharedFolder>,
     /// Variables of all nodes.
     pub(super) env: &'a Env,
 }
@@ -85,6 +86,7 @@ fn undo(
         let params = params(node, &known, result, item, scope);
         let request = RunRequest::new(node.plugin.clone(), action)
             .ray(plan.ray.clone())
+            .folder(of_run.shared.cloned())
             .params(&params)
             .mode(node.mode)
             .resources(node.resources)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use synapse_sdk::errors::{Result, ResultExt};
 use synapse_sdk::events::now;
@@ -21,13 +22,14 @@ use super::report::{NodeReport, NodeStatus, Report};
 use super::rollback::{OfRun, roll_back};
 use crate::home::Home;
 use crate::record::{Status, claim, fresh, sha256_of};
-use crate::run::{Mode, RayOptions, milliseconds};
+use crate::run::{Mode, RayOptions, SharedFolder, milliseconds};
 
 /// Folders that the nodes of a run share, below `work`.
 const WORK_FOLDERS: [&str; 5] = ["datasets", "models", "artifacts", "logs", "checkpoints"];
 
-/// How a pipeline is run.
-#[derive(Clone, Debug)]
+/// How a pipeline is run. Its journal keeps them, for whoever goes on with the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunOptions {
     /// How many nodes run at once; at least 1.
     pub jobs: usize,
@@ -42,6 +44,9 @@ pub struct RunOptions {
     pub mode: Mode,
     /// The cluster of nodes that run on one.
     pub ray: RayOptions,
+    /// Where what nodes make and share lies, in a folder for each run: on a file system that
+    /// this machine has in common with the cluster's nodes. In the run's own folder unless set.
+    pub storage: Option<PathBuf>,
     /// Whether local nodes run in worker processes.
     pub isolated: bool,
     /// Whether plugins were built with optimisations.
@@ -53,8 +58,18 @@ pub struct RunOptions {
 impl Default for RunOptions {
     fn default() -> Self {
         let (journal, cache) = (true, true);
-        let (mode, ray, env) = (Mode::Local, RayOptions::default(), Env::new());
-        Self { jobs: 1, journal, full_sync: false, cache, mode, ray, isolated: false, release: false, env }
+        Self {
+            jobs: 1,
+            journal,
+            full_sync: false,
+            cache,
+            mode: Mode::Local,
+            ray: RayOptions::default(),
+            storage: None,
+            isolated: false,
+            release: false,
+            env: Env::new(),
+        }
     }
 }
 
@@ -82,7 +97,7 @@ pub fn start(
         )
         .hint("choose another home with SYNAPSE_HOME")
     })?;
-    make_work_folders(&folder)?;
+    let files = files_of(&folder, &id, options.storage.as_deref())?;
     let journal = match options.journal {
         true => Some(Journal::create(
             &folder,
@@ -98,6 +113,7 @@ pub fn start(
             home: home.clone(),
             id,
             folder,
+            files,
             journal,
             earlier: Earlier::default(),
             started,
@@ -126,9 +142,7 @@ fn header(
         inputs: inputs.clone(),
         plugins: stamps(plan, home)?,
         started,
-        release: options.release,
-        isolated: options.isolated,
-        env: options.env.clone(),
+        options: options.clone(),
         working_folder: std::env::current_dir().ok(),
     })
 }
@@ -142,12 +156,30 @@ pub(super) fn isolate(plan: &mut Plan, isolated: bool) {
     }
 }
 
-pub(super) fn make_work_folders(folder: &Path) -> Result<()> {
+/// Where files and state of nodes lie: in the folder of the run, or of that name in `storage`, to
+/// which the run's folder then leads.
+pub(super) fn files_of(folder: &Path, id: &str, storage: Option<&Path>) -> Result<PathBuf> {
+    let files = std::path::absolute(storage.map_or_else(|| folder.to_owned(), |storage| storage.join(id)))?;
     for name in WORK_FOLDERS {
-        let path = folder.join("work").join(name);
+        let path = files.join("work").join(name);
         fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
     }
-    Ok(())
+    if storage.is_some() {
+        let link = folder.join("work");
+        match std::os::unix::fs::symlink(files.join("work"), &link) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(error).with_context(|| format!("making {}", link.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(files)
+}
+
+/// The folder as machines of a cluster find it, if nodes run on one.
+fn shared(plan: &Plan, files: &Path) -> Result<Option<SharedFolder>> {
+    let elsewhere = plan.pipeline.nodes.iter().any(|node| matches!(node.mode, Mode::Task | Mode::Job));
+    elsewhere.then(|| SharedFolder::mark(files)).transpose()
 }
 
 /// Which library each plugin of a pipeline is.
@@ -171,6 +203,8 @@ pub(super) struct Prepared {
     pub(super) home: Home,
     pub(super) id: String,
     pub(super) folder: PathBuf,
+    /// Where files and state of nodes lie.
+    pub(super) files: PathBuf,
     pub(super) journal: Option<Journal>,
     pub(super) earlier: Earlier,
     pub(super) started: u64,
@@ -181,10 +215,11 @@ pub(super) fn carry_out(
     options: &RunOptions,
     watcher: &mut dyn Watcher,
 ) -> Result<Report> {
-    let Prepared { plan, inputs, home, id, folder, journal, earlier, started } = prepared;
+    let Prepared { plan, inputs, home, id, folder, files, journal, earlier, started } = prepared;
     let begun = Instant::now();
     let plan = Arc::new(placed(plan, options));
-    let dir = folder.join("work").display().to_string();
+    let shared = shared(&plan, &files)?;
+    let dir = files.join("work").display().to_string();
     let own: Env =
         [(SHARED_DIR.to_owned(), dir), ("SYNAPSE_PIPELINE_RUN".to_owned(), id.clone())].into_iter().collect();
     let env = own.over(&options.env);
@@ -193,7 +228,8 @@ pub(super) fn carry_out(
         inputs: inputs.clone(),
         jobs: options.jobs,
         id: id.clone(),
-        folder: Some(folder.clone()),
+        folder: Some(files.clone()),
+        shared: shared.clone(),
         env: env.clone(),
         journal,
         cache: options.cache.then(|| Cache::of(&home)),
@@ -204,9 +240,10 @@ pub(super) fn carry_out(
     let mut rolled_back = BTreeSet::new();
     let mut rollback_errors = Vec::new();
     if status != Status::Succeeded && plan.pipeline.rollback {
-        let of_run = OfRun { id: &id, folder: &folder, env: &env };
+        let of_run = OfRun { id: &id, folder: &files, shared: shared.as_ref(), env: &env };
         (rolled_back, rollback_errors) = roll_back(&plan, &inputs, &mut end, &of_run, watcher);
     }
+    shared.iter().for_each(SharedFolder::tidy);
     let output = match status {
         Status::Succeeded => engine::output(&plan, &inputs, &end.results),
         _ => Value::Null,

@@ -23,6 +23,7 @@
 pub(crate) mod agent;
 mod endpoint;
 mod flight;
+mod folder;
 mod handle;
 mod isolated;
 mod job;
@@ -36,6 +37,7 @@ mod watched;
 pub use agent::{AgentOptions, serve_agent};
 pub use endpoint::run_endpoint;
 pub use flight::Flight;
+pub(crate) use folder::SharedFolder;
 pub use handle::{Cancel, Ended, Run, execute, run_plugin, run_plugin_blocking, validate};
 pub use isolated::end_idle_workers_after;
 pub(crate) use isolated::{ENDED, Next, Queue, QueueListener, QueueReins, QueueSetup};

@@ -10,6 +10,7 @@ use synapse_sdk::services::Checkpoint;
 use synapse_sdk::words::words;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
+use super::folder::SharedFolder;
 use super::ray::RayOptions;
 use crate::author::Profile;
 use crate::plugin_ref::PluginRef;
@@ -105,6 +106,9 @@ pub struct RunRequest {
     pub(crate) strict_result: bool,
     #[serde(default, skip_serializing_if = "is_usual")]
     pub(crate) ray: RayOptions,
+    /// The folder that the nodes of its pipeline share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) folder: Option<SharedFolder>,
 }
 
 fn is_usual(ray: &RayOptions) -> bool {
@@ -148,7 +152,15 @@ impl RunRequest {
             profile: Profile::Dev,
             strict_result: false,
             ray: RayOptions::default(),
+            folder: None,
         }
+    }
+
+    /// The folder that the nodes of its pipeline share.
+    #[must_use]
+    pub(crate) fn folder(mut self, folder: Option<SharedFolder>) -> Self {
+        self.folder = folder;
+        self
     }
 
     /// The same request wherever it is made again: its paths are absolute.

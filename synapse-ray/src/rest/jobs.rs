@@ -286,6 +286,18 @@ impl Dashboard {
     }
 }
 
+/// Reads an answer as each that tells of jobs, nodes or the dashboard, and gives the jobs in it.
+#[cfg(fuzzing)]
+pub(crate) fn read_about_jobs(bytes: &bytes::Bytes) -> Vec<Job> {
+    let _ = read::<Submitted>("", bytes).map(|submitted| submitted.submission_id);
+    let _ = read::<Text>("", bytes).map(|text| text.logs);
+    let _ = read::<Stopped>("", bytes).map(|stopped| stopped.stopped);
+    let _ = read::<super::DashboardVersion>("", bytes);
+    let _ = super::nodes::read_nodes(bytes).map(|nodes| nodes.iter().filter(|node| node.is_alive()).count());
+    let all = read::<Vec<Job>>("", bytes).unwrap_or_default();
+    all.into_iter().chain(read::<Job>("", bytes).ok()).collect()
+}
+
 fn path_of(id: &str, rest: &str) -> String {
     format!("/api/jobs/{}{rest}", escaped(id))
 }

@@ -16,9 +16,13 @@ use http::{Body, Door};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+#[cfg(fuzzing)]
+pub(crate) use self::jobs::read_about_jobs;
 pub use self::jobs::{Job, JobRequest, JobStatus, JobTail, JobType};
 pub use self::logs::LogStream;
 pub use self::nodes::Node;
+#[cfg(fuzzing)]
+pub(crate) use self::serve::read_serve;
 pub use self::serve::{
     Application, ApplicationStatus, Replica, Route, RouteAnswer, Serve, ServeChange, ServeDeployment,
     ServeSource,

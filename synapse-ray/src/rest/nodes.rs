@@ -59,3 +59,9 @@ impl Dashboard {
         Ok(listed.data.result.result)
     }
 }
+
+/// Reads what the dashboard tells of nodes.
+#[cfg(fuzzing)]
+pub(super) fn read_nodes(bytes: &bytes::Bytes) -> Result<Vec<Node>> {
+    Ok(super::read::<Listed>("", bytes)?.data.result.result)
+}

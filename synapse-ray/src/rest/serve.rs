@@ -183,7 +183,7 @@ impl Serve {
     }
 
     /// All there shall be after `changes`, as JSON.
-    fn changed(&self, changes: &[ServeChange]) -> Result<Vec<u8>> {
+    pub(crate) fn changed(&self, changes: &[ServeChange]) -> Result<Vec<u8>> {
         let stays = |name: &str, application: &Application| {
             // Put back, one that is being deleted would come to life again.
             application.status != ApplicationStatus::Deleting

@@ -3,9 +3,10 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use synapse_tests::{Patched, fits};
+use synapse_tests::{Invocation, Patched, fits};
 
 use super::Case;
+use super::running::status;
 
 const SUM: &str = "inputs: {start: 1}
 nodes:
@@ -90,4 +91,36 @@ output: ${b.message}
     case.pipeline("run --env GREETING=Moin").run().code(1);
     let resumed = case.pipeline("resume last --json --env GREETING=Servus").run().code(0);
     assert_eq!(resumed.document()["result"], "Servus Ada!");
+}
+
+#[test]
+fn where_nodes_run_is_kept_unless_it_is_said_otherwise() {
+    let case = Case::logging("nodes:\n  a: {plugin: PIPED, action: mark, params: {file: LOG, name: a}}\n");
+    let nowhere = "--mode task --ray-address ray://127.0.0.1:9";
+    let out_of_reach = |call: Invocation| {
+        let error = call.run().code(6).error().to_string();
+        assert!(error.contains("Ray cannot be reached at 127.0.0.1:9: "), "{error}");
+    };
+    out_of_reach(case.pipeline("run --json").words(nowhere));
+    out_of_reach(case.pipeline("resume last --json").env("RAY_ADDRESS", "ray://127.0.0.1:10"));
+    out_of_reach(case.synapse.call("run rerun last --json"));
+    case.pipeline("resume last --mode local").run().code(0);
+    assert_eq!(case.log().len(), 1);
+    // A cluster that only the variable named is kept as well.
+    let named = case.pipeline("run --json --mode task").env("RAY_ADDRESS", "ray://127.0.0.1:9");
+    out_of_reach(named);
+    out_of_reach(case.pipeline("resume last --json"));
+}
+
+#[test]
+fn results_that_were_not_to_be_taken_from_earlier_runs_are_not_the_next_time_either() {
+    let case = Case::new(
+        "nodes:\n  kept: {plugin: LEADERBOARD, action: choose, params: {models: [a], scores: [1]}}\n",
+    );
+    let run = |call: Invocation| status(&call.run().code(0).document(), "kept");
+    let again = || run(case.synapse.call("run rerun last --json"));
+    assert_eq!(run(case.pipeline("run --json")), "succeeded");
+    assert_eq!((run(case.pipeline("run --json")), again()), ("cached".into(), "cached".into()));
+    assert_eq!(run(case.pipeline("run --json --no-cache")), "succeeded");
+    assert_eq!(again(), "succeeded");
 }

@@ -60,7 +60,7 @@ output: ${b.value}
     );
     assert_eq!(notes.ended, [(0, NodeStatus::Succeeded), (1, NodeStatus::Failed)]);
 
-    let resumed = resume(&home, &failed.id, &mut resolver, Changed::Refuse, &options, &mut ())?;
+    let resumed = resume(&home, &failed.id, &mut resolver, Changed::Refuse, None, &mut ())?;
     assert_eq!((resumed.status, resumed.output), (Status::Succeeded, json!(7)));
     assert_eq!(resumed.nodes[0].status, NodeStatus::Kept);
     assert_eq!(case.log(), ["a 1", "b 1", "b 2"]);
@@ -82,10 +82,10 @@ fn a_program_may_stop_a_run_and_go_on_with_it_later() -> Result<()> {
     let stopped = start(plan, &Map::new(), &home, &options, &mut notes)?;
     assert_eq!(stopped.status, Status::Cancelled);
     assert_eq!(stopped.nodes[1].status, NodeStatus::NotRun);
-    let missing = resume(&home, "1999", &mut resolver, Changed::Refuse, &options, &mut ());
+    let missing = resume(&home, "1999", &mut resolver, Changed::Refuse, Some(&options), &mut ());
     assert_eq!(missing.map(|report| report.status).map_err(|error| error.kind()), Err(ErrorKind::NotFound));
     let mut again = Notes { stop_at: Some(0), ..Notes::default() };
-    resume(&home, &stopped.id, &mut resolver, Changed::Refuse, &options, &mut again)?;
+    resume(&home, &stopped.id, &mut resolver, Changed::Refuse, Some(&options), &mut again)?;
     assert_eq!(case.log(), ["a 1", "a 2"]);
     Ok(())
 }

@@ -35,9 +35,9 @@ struct EngineArgs {
     #[arg(long)]
     isolated: bool,
     /// What is safe: finished nodes when the process is killed, or also when the
-    /// power is lost
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
-    sync: Sync,
+    /// power is lost [default: process]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    sync: Option<Sync>,
     /// Run all nodes, whatever results are kept
     #[arg(long)]
     no_cache: bool,
@@ -46,34 +46,44 @@ struct EngineArgs {
     env: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Sync {
     /// What is finished stays so when the process is killed
-    #[default]
     Process,
     /// Also when the power is lost; slower
     Full,
 }
 
 impl EngineArgs {
+    /// Of a run that begins.
     fn options(&self) -> Result<RunOptions> {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut usual = RunOptions { jobs, ..RunOptions::default() };
+        // Whoever goes on with the run shall find the same cluster.
+        if let Some(address) = std::env::var("RAY_ADDRESS").ok().filter(|address| !address.is_empty()) {
+            usual.ray.address = address;
+        }
+        self.over(&usual)
+    }
+
+    /// What is said goes before `usual`.
+    fn over(&self, usual: &RunOptions) -> Result<RunOptions> {
         let pairs = self.env.iter().map(|pair| {
             pair.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
                 PluginError::new(ErrorKind::Usage, format!("--env {pair}: expected NAME=VALUE"))
             })
         });
         let env: Env = pairs.collect::<Result<Vec<_>>>()?.into_iter().collect();
-        Ok(RunOptions {
-            jobs: self.jobs.map_or_else(cores, usize::from),
-            full_sync: self.sync == Sync::Full,
-            cache: !self.no_cache,
-            mode: self.place.mode,
-            ray: self.place.options(),
-            isolated: self.isolated,
-            env,
-            ..RunOptions::default()
-        })
+        let mut options = RunOptions {
+            jobs: self.jobs.map_or(usual.jobs, usize::from),
+            full_sync: self.sync.map_or(usual.full_sync, |sync| sync == Sync::Full),
+            cache: usual.cache && !self.no_cache,
+            isolated: usual.isolated || self.isolated,
+            env: env.over(&usual.env),
+            ..usual.clone()
+        };
+        self.place.over(&mut options)?;
+        Ok(options)
     }
 }
 
@@ -116,7 +126,8 @@ impl RunArgs {
 /// Go on with a pipeline's run that failed, was stopped, or was killed.
 ///
 /// What is finished is not run again. A node that was under way when the run
-/// was killed runs once more, and finds what it saved.
+/// was killed runs once more, and finds what it saved. It goes on as it was started,
+/// in the same mode and on the same cluster, but for what is said here.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -155,10 +166,8 @@ pub(crate) fn rerun(
     }
     let params = params.over(Value::Object(run.inputs().clone()).to_string());
     run.working_folder().into_iter().for_each(|folder| enter(folder, output));
-    let mut options = EngineArgs::default().options()?;
-    options.isolated = asked.isolated || run.isolated();
-    options.release = run.release();
-    options.env = run.env().clone();
+    let mut options = run.options().clone();
+    options.isolated |= asked.isolated;
     let answer = stdout::set_aside()?;
     crash::watch(common.json);
     let profile = if options.release { Profile::Release } else { Profile::Dev };
@@ -214,23 +223,23 @@ fn changed(text: &str) -> Result<Changed, String> {
 
 impl ResumeArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
-        let options = self.engine.options()?;
         let home = home()?;
         let answer = stdout::set_aside()?;
         crash::watch(common.json);
-        let run = Resumable::find(&home, &self.run, options.full_sync)?;
+        let run = Resumable::find(&home, &self.run)?;
+        let options = self.engine.over(run.options())?;
         output.note(&format!("going on with run {}", run.id()));
         run.working_folder().into_iter().for_each(|folder| enter(folder, output));
-        let profile = if run.release() { Profile::Release } else { Profile::Dev };
+        let profile = if options.release { Profile::Release } else { Profile::Dev };
         let ready = with_resolver(profile, common, output, |resolver| {
-            run.prepare(&home, resolver, self.changed, &options)
+            run.prepare(&home, resolver, self.changed, options)
         })?;
         for note in &ready.notes {
             output.note(note);
         }
         let signals = Signals::install()?;
         let mut board = Board::new(ready.plan(), output, &signals);
-        let report = ready.go_on(&options, &mut board)?;
+        let report = ready.go_on(&mut board)?;
         board.finish(&report);
         stdout::put_back(&answer)?;
         tell(report, true, &signals, output)

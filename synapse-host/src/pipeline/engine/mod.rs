@@ -26,7 +26,7 @@ use crate::pipeline::check::Plan;
 use crate::pipeline::journal::{Journal, Line};
 use crate::pipeline::model::{Node, OnFailure};
 use crate::pipeline::report::NodeStatus;
-use crate::run::WatchedReins;
+use crate::run::{SharedFolder, WatchedReins};
 
 pub use self::news::{News, Task, Watcher};
 use self::values::Start;
@@ -45,6 +45,8 @@ pub(crate) struct Job {
     pub(crate) id: String,
     /// Where state and work files lie; none for a run that leaves nothing.
     pub(crate) folder: Option<PathBuf>,
+    /// The same folder, for nodes on other machines.
+    pub(crate) shared: Option<SharedFolder>,
     pub(crate) env: Env,
     pub(crate) journal: Option<Journal>,
     pub(crate) cache: Option<crate::pipeline::cache::Cache>,
@@ -92,6 +94,7 @@ struct Engine {
     inputs: Map<String, Value>,
     run: Map<String, Value>,
     folder: Option<PathBuf>,
+    shared: Option<SharedFolder>,
     envs: Vec<Env>,
     /// Of nodes that have ended, read without a lock.
     outcomes: Vec<OnceLock<Outcome>>,
@@ -193,7 +196,7 @@ impl Drop for Guard {
 
 impl Engine {
     fn new(job: Job) -> Self {
-        let Job { plan, inputs, id, folder, env, journal, cache, earlier, .. } = job;
+        let Job { plan, inputs, id, folder, shared, env, journal, cache, earlier, .. } = job;
         let nodes = &plan.pipeline.nodes;
         let names = nodes.iter().enumerate().map(|(index, node)| (node.name.clone(), index)).collect();
         let run = run_values(&id, folder.as_deref());
@@ -217,6 +220,7 @@ impl Engine {
             inputs,
             run,
             folder,
+            shared,
             envs,
             outcomes,
             state: Mutex::new(state),

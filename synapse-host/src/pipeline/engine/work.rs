@@ -143,6 +143,7 @@ impl Engine {
             .mode(node.mode)
             .resources(node.resources)
             .ray(self.plan.ray.clone())
+            .folder(self.shared.clone())
             .env(self.envs[task.0].clone());
         if let Some(folder) = &self.folder {
             let mut state = folder.join("nodes").join(&node.name);

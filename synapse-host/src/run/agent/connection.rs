@@ -6,23 +6,27 @@
 //! read what the others wait for.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use synapse_sdk::errors::{Result, ResultExt};
 use synapse_sdk::events::Event;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
 use super::remote::Remote;
 use crate::plugin::Plugin;
+use crate::run::folder::{Mirror, SharedFolder};
 use crate::run::isolated::{IsolatedRun, Limits, Parts, Stopper};
 use crate::run::request::Resources;
 use crate::run::stream::Stream;
 use crate::worker::event_codec::{encode, encoded_size};
 use crate::worker::frame::{Frame, FrameReader, Header};
+use crate::worker::host_services::HostServices;
 use crate::worker::protocol::{
     END_WORKER, Hello, Kind, Loaded, STRICT_RESULT, ServiceCall, Unsupported, malformed, read_answer,
     read_invoke,
@@ -51,17 +55,33 @@ pub(crate) struct AgentLoad {
     pub(crate) env: Env,
     /// Memory and open files of a worker. Processors are the cluster's matter.
     pub(crate) resources: Resources,
+    /// What the runs share with others of their pipeline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) folder: Option<SharedFolder>,
 }
 
 /// What workers of this connection are started for.
 struct Setup {
     env: Arc<Env>,
     limits: Limits,
+    folder: Place,
+}
+
+/// Where the folder is that a run shares with others of its pipeline.
+pub(super) enum Place {
+    /// There is none.
+    Nowhere,
+    /// This machine has it.
+    Here,
+    /// The host has it.
+    Away(Mirror),
 }
 
 pub(super) struct Connection {
     socket: Socket,
     plugin: Plugin,
+    /// The address of this node.
+    node: IpAddr,
     setup: OnceLock<Setup>,
     /// Held while frames are sent, so that they do not mix. Taken before `pending`.
     sending: Mutex<()>,
@@ -112,11 +132,23 @@ struct Task {
     id: u64,
     kind: Kind,
     run: IsolatedRun,
+    /// The params as the host wrote them, where its files are not here.
+    named: Option<Arc<str>>,
+}
+
+impl Place {
+    /// Variables as they are on this machine.
+    pub(super) fn env(&self, env: Env) -> Env {
+        match self {
+            Self::Away(mirror) => mirror.folder().env_for(mirror.root(), env),
+            Self::Nowhere | Self::Here => env,
+        }
+    }
 }
 
 impl Connection {
     /// Serves the host until it is gone.
-    pub(super) fn serve(socket: Socket, plugin: Plugin) {
+    pub(super) fn serve(socket: Socket, plugin: Plugin, node: IpAddr) {
         let mut reader = FrameReader::new();
         if greet(&socket, &mut reader).is_err() {
             return;
@@ -124,6 +156,7 @@ impl Connection {
         let connection = Arc::new(Self {
             socket,
             plugin,
+            node,
             setup: OnceLock::new(),
             sending: Mutex::default(),
             pending: Mutex::default(),
@@ -235,7 +268,7 @@ impl Connection {
         match Kind::of(kind) {
             Some(Kind::Load) => self.load(id, &frame.payload),
             Some(kind @ (Kind::Invoke | Kind::Validate)) => match self.accept(id, flags, &frame.payload) {
-                Ok(run) => return Some(Task { id, kind, run }),
+                Ok((run, named)) => return Some(Task { id, kind, run, named }),
                 Err(error) => self.reply(Kind::Result, id, Err(error)),
             },
             Some(Kind::Cancel) => self.with_call(id, |call| {
@@ -271,13 +304,27 @@ impl Connection {
         let loaded = || -> Result<Vec<u8>> {
             let load: AgentLoad = serde_json::from_slice(payload).context("a load frame cannot be read")?;
             let limits = Limits::of(&load.resources)?;
-            if self.setup.set(Setup { env: Arc::new(load.env), limits }).is_err() {
+            let folder = self.place_of(load.folder)?;
+            let env = Arc::new(folder.env(load.env));
+            if self.setup.set(Setup { env, limits, folder }).is_err() {
                 return Err(PluginError::new(ErrorKind::Usage, "this connection has been set up already"));
             }
             let plugin = self.plugin.config().code.clone();
             Ok(serde_json::to_vec(&Loaded { plugin, ..Loaded::default() })?)
         };
         self.reply(Kind::Loaded, id, loaded());
+    }
+
+    fn place_of(&self, folder: Option<SharedFolder>) -> Result<Place> {
+        Ok(match folder {
+            None => Place::Nowhere,
+            Some(folder) if folder.is_here() => Place::Here,
+            Some(folder) => Place::Away(Mirror::enter(folder, self.node)?),
+        })
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        self.setup.get().map_or(&Place::Nowhere, |setup| &setup.folder)
     }
 
     fn reply(&self, kind: Kind, id: u64, done: Result<Vec<u8>>) {
@@ -287,18 +334,30 @@ impl Connection {
         }
     }
 
-    /// An invocation, which can be stopped from now on.
-    fn accept(self: &Arc<Self>, id: u64, flags: u16, payload: &[u8]) -> Result<IsolatedRun> {
+    /// An invocation, which can be stopped from now on, and what the host wrote where its files are not here.
+    fn accept(
+        self: &Arc<Self>,
+        id: u64,
+        flags: u16,
+        payload: &[u8],
+    ) -> Result<(IsolatedRun, Option<Arc<str>>)> {
         let setup = self.setup.get();
         let setup = setup.ok_or_else(|| PluginError::new(ErrorKind::Usage, "no load frame came before"))?;
         let (action, params) = read_invoke(payload)?;
         let params =
             std::str::from_utf8(params).map_err(|_| malformed("invoke", "the params are no UTF-8"))?;
+        let (params, named) = match &setup.folder {
+            Place::Away(mirror) => {
+                let here = mirror.folder().in_terms_of(mirror.root(), params.to_owned());
+                (here.into(), Some(params.into()))
+            }
+            _ => (params.into(), None),
+        };
         let remote = Arc::new(Remote::new(id, self));
         let run = IsolatedRun::of(Parts {
             plugin: self.plugin.clone(),
             action: action.to_owned(),
-            params: params.into(),
+            params,
             strict_result: flags & STRICT_RESULT != 0,
             env: Arc::clone(&setup.env),
             limits: setup.limits.clone(),
@@ -306,7 +365,7 @@ impl Connection {
             stream: Arc::new(Stream::into_sink(Arc::clone(&remote) as _)),
         });
         lock(&self.calls).insert(id, Call { remote, stopper: run.stopper() });
-        Ok(run)
+        Ok((run, named))
     }
 
     fn run(self: &Arc<Self>, task: &Task) {
@@ -319,14 +378,33 @@ impl Connection {
         self.reply(Kind::Result, task.id, done.map(String::into_bytes));
     }
 
-    fn perform(&self, task: &Task) -> Result<String> {
+    fn perform(self: &Arc<Self>, task: &Task) -> Result<String> {
         if task.run.is_cancelled() || lock(&self.turns).closed {
             return Err(PluginError::cancelled());
         }
         match task.kind {
             Kind::Validate => task.run.validate().map(|()| "null".to_owned()),
-            _ => task.run.execute(),
+            _ => match (self.place(), &task.named) {
+                (Place::Away(mirror), Some(named)) => self.perform_away(task, mirror, named),
+                _ => task.run.execute(),
+            },
         }
+    }
+
+    /// Runs an action whose files the host has: it gets those that its params name, and the host gets what
+    /// it made, also when it fails.
+    fn perform_away(self: &Arc<Self>, task: &Task, mirror: &Mirror, named: &str) -> Result<String> {
+        let host = HostServices::new(task.id, Arc::clone(self));
+        let ask = |service: &str, request: &Value, body: &[u8]| host.ask(service, request, body);
+        mirror.fetch(&ask, named)?;
+        let done = task.run.execute();
+        if done.as_ref().is_err_and(|error| error.kind() == ErrorKind::Cancelled) {
+            return done;
+        }
+        let sent = mirror.send(&ask);
+        let result = done?;
+        sent?;
+        Ok(mirror.folder().from_terms_of(mirror.root(), result))
     }
 
     /// Asks the host for a service.

@@ -75,10 +75,11 @@ fn listen(options: &AgentOptions) -> Result<Never> {
             continue;
         };
         let (secret, plugin, presence) = (Arc::clone(&secret), plugin.clone(), Arc::clone(&presence));
+        let node = options.listen;
         let serve = move || {
             if let Ok(socket) = accept(stream, &secret) {
                 let _here = presence.enter();
-                Connection::serve(socket, plugin);
+                Connection::serve(socket, plugin, node);
             }
         };
         // A host whose connection ends at once tries again.

@@ -1,16 +1,18 @@
 //! An invocation in an agent, and what its action may ask: the host, but for
-//! folders, which are of this machine.
+//! folders of a run that shares none, which are of this machine.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use synapse_sdk::errors::Result;
+use serde_json::Value;
+use synapse_sdk::errors::{Result, ResultExt};
 use synapse_sdk::events::Event;
 use synapse_sdk::services::{AgentClient, Client, RunInfo, Services};
 use synapse_sdk::{Env, RunState};
 
-use super::connection::Connection;
+use super::connection::{Connection, Place};
 use crate::run::stream::{OnRoom, Sink};
 use crate::worker::host_services::{HostServices, ToHost};
 
@@ -85,13 +87,27 @@ impl Services for Remote {
 
     fn info(&self) -> Result<RunInfo> {
         let mut info = self.host.info()?;
-        info.env = info.env.over(&Env::from_process());
+        info.env = self.connection.place().env(info.env).over(&Env::from_process());
         Ok(info)
     }
 
     fn work_dir(&self) -> Result<PathBuf> {
-        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        work.get_or_insert_with(|| RunState::new(None)).dir().work_dir()
+        let of_host = || -> Result<PathBuf> {
+            let folder = self.host.ask("work_dir/1", &Value::Null, &[])?.unwrap_or_default();
+            Ok(PathBuf::from(String::from_utf8_lossy(&folder).into_owned()))
+        };
+        match self.connection.place() {
+            Place::Here => of_host(),
+            Place::Away(mirror) => {
+                let folder = mirror.folder().counterpart(mirror.root(), &of_host()?);
+                fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+                Ok(folder)
+            }
+            Place::Nowhere => {
+                let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+                work.get_or_insert_with(|| RunState::new(None)).dir().work_dir()
+            }
+        }
     }
 
     fn save_state(&self, key: &str, bytes: &[u8]) -> Result<()> {

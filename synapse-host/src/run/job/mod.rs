@@ -6,6 +6,7 @@
 //! the document of the run. Nothing is searched for in printed text, so an action may print what
 //! it likes.
 
+mod away;
 mod desk;
 
 use std::fs;
@@ -22,6 +23,7 @@ use synapse_sdk::errors::{Result, ResultExt};
 use synapse_sdk::events::Rfc3339;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
+use self::away::Away;
 use self::desk::Desk;
 pub(super) use self::desk::{ENDED, events_file, result_file};
 use super::handle::{Ended, Run};
@@ -105,8 +107,13 @@ impl JobSpec {
     fn run(self, stop: &AtomicBool, desk: &mut Desk) -> Result<serde_json::Value, Failed> {
         let plugin = Plugin::open(Path::new(&self.library), None)?;
         let action = self.request.action.clone();
+        let away = Away::of(self.request.folder.as_ref(), self.params.get())?;
         let Resources { memory, open_files, .. } = self.request.resources;
-        let mut request = self.request.mode(Mode::Isolated).env(self.env).params_json(self.params.get());
+        let env = away.as_ref().map_or_else(|| self.env.clone(), |away| away.env(self.env.clone()));
+        let mut request = self.request.mode(Mode::Isolated).env(env).params_json(self.params.get());
+        if let Some(away) = &away {
+            request = request.state_dir(away.state_dir());
+        }
         request.plugin = PluginRef::Path(self.library.into());
         // Processors are set aside by the cluster.
         request.resources = Resources { memory, open_files, ..Resources::default() };
@@ -127,6 +134,8 @@ impl JobSpec {
             let error = if stop.load(Ordering::Relaxed) { PluginError::cancelled() } else { error };
             Failed::of(&error, run.clone())
         })?;
+        away.map_or(Ok(()), |away| away.check(outcome.json()))
+            .map_err(|error| Failed::of(&error, run.clone()))?;
         run["status"] = json!(Status::Succeeded);
         run["ms"] = json!(milliseconds(outcome.elapsed()));
         let (result, metrics) = (outcome.value()?, outcome.metrics().to_value());

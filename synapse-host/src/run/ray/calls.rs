@@ -15,6 +15,7 @@ use super::actor::{Room, Worker};
 use super::stopper::Stopper;
 use crate::plugin::Plugin;
 use crate::run::agent::AgentLoad;
+use crate::run::folder;
 use crate::run::isolated::{ENDED, Link, Message, Receiver};
 use crate::run::request::{Resources, RunRequest};
 use crate::run::stream::Stream;
@@ -53,6 +54,7 @@ impl Target {
             load: AgentLoad {
                 env: Env::clone(&plugin.env_under(&request.env)),
                 resources: Resources { memory, open_files, ..Resources::default() },
+                folder: request.folder.clone(),
             },
         })
     }
@@ -101,7 +103,7 @@ impl Target {
         let done = loop {
             match link.wait(&call) {
                 Message::Done(done) => break done,
-                Message::Service(number, payload) => answer(link, number, &payload, services),
+                Message::Service(number, payload) => self.answer(link, number, &payload, services),
                 Message::Read | Message::Ended(..) | Message::Event(_) => {}
                 broken @ (Message::Broken(_) | Message::Gone) => {
                     if matches!(broken, Message::Broken(_)) {
@@ -115,6 +117,14 @@ impl Target {
         stopper.end();
         link.finish(&call);
         Some(done)
+    }
+
+    fn answer(&self, link: &Link, number: u64, payload: &[u8], services: &dyn Services) {
+        let Some(call) = ServiceCall::decode(payload) else { return };
+        let (status, bytes) = folder::answer(self.load.folder.as_ref(), &call)
+            .unwrap_or_else(|| answer_service(services, call.service, call.request, call.body));
+        // A worker that is gone is noticed by the next wait.
+        let _ = link.send(Kind::Answer, number, &[&status.to_le_bytes(), &bytes]);
     }
 
     /// The connection ended while the action ran.
@@ -214,13 +224,6 @@ fn set_up(link: &Arc<Link>, load: &AgentLoad) -> Result<()> {
     };
     link.finish(&call);
     done
-}
-
-fn answer(link: &Link, number: u64, payload: &[u8], services: &dyn Services) {
-    let Some(call) = ServiceCall::decode(payload) else { return };
-    let (status, bytes) = answer_service(services, call.service, call.request, call.body);
-    // A worker that is gone is noticed by the next wait.
-    let _ = link.send(Kind::Answer, number, &[&status.to_le_bytes(), &bytes]);
 }
 
 fn forget(link: &Arc<Link>) {
