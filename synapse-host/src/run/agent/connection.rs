@@ -397,11 +397,12 @@ impl Connection {
         let host = HostServices::new(task.id, Arc::clone(self));
         let ask = |service: &str, request: &Value, body: &[u8]| host.ask(service, request, body);
         mirror.fetch(&ask, named)?;
+        let before = mirror.held();
         let done = task.run.execute();
         if done.as_ref().is_err_and(|error| error.kind() == ErrorKind::Cancelled) {
             return done;
         }
-        let sent = mirror.send(&ask);
+        let sent = mirror.send(&ask, &before);
         let result = done?;
         sent?;
         Ok(mirror.folder().from_terms_of(mirror.root(), result))

@@ -1,6 +1,6 @@
 //! What a machine that does not have the folder keeps of it.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Write};
@@ -8,7 +8,6 @@ use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -35,9 +34,10 @@ pub(in crate::run) struct Mirror {
     /// Begins the names of parts that this end sends.
     name: u64,
     sent: AtomicU64,
-    /// What the host has of what lies here.
-    known: Mutex<HashMap<String, Listed>>,
 }
+
+/// What a mirror held at some moment.
+pub(in crate::run) struct Held(HashSet<Listed>);
 
 impl Mirror {
     /// The mirror of a folder at the node with that address.
@@ -54,7 +54,7 @@ impl Mirror {
         remove_left_behind(&all, &root);
         let lock = hold(&root).with_context(|| root.display().to_string())?;
         let name = RandomState::new().hash_one(&root);
-        Ok(Self { folder, root, lock, name, sent: AtomicU64::new(0), known: Mutex::default() })
+        Ok(Self { folder, root, lock, name, sent: AtomicU64::new(0) })
     }
 
     /// The folder it is the mirror of.
@@ -108,21 +108,20 @@ impl Mirror {
             here.set_modified(UNIX_EPOCH + Duration::from_micros(file.modified))
         });
         failed?;
-        fetched.with_context(|| format!("fetching {}", path.display()))?;
-        self.note(file);
-        Ok(())
+        fetched.with_context(|| format!("fetching {}", path.display()))
     }
 
-    /// Sends the host what is new here.
+    /// What lies here now.
+    pub(in crate::run) fn held(&self) -> Held {
+        Held(OPEN.iter().flat_map(|name| list(&self.root, name)).collect())
+    }
+
+    /// Sends the host what is new here since `before`. What is older may be older than the host's.
     ///
     /// # Errors
     /// The host is gone, or cannot write.
-    pub(in crate::run) fn send(&self, host: Asks<'_>) -> Result<()> {
-        let there: Vec<Listed> = OPEN.iter().flat_map(|name| list(&self.root, name)).collect();
-        let new: Vec<Listed> = {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            there.into_iter().filter(|file| known.get(&file.path) != Some(file)).collect()
-        };
+    pub(in crate::run) fn send(&self, host: Asks<'_>, before: &Held) -> Result<()> {
+        let new: Vec<Listed> = self.held().0.into_iter().filter(|file| !before.0.contains(file)).collect();
         if new.is_empty() {
             return Ok(());
         }
@@ -132,7 +131,6 @@ impl Mirror {
             if missing.contains(&number) {
                 self.send_file(host, file).with_context(|| format!("bringing back {}", file.path))?;
             }
-            self.note(file);
         }
         Ok(())
     }
@@ -156,11 +154,6 @@ impl Mirror {
         }
         host("folder.keep/1", &json!({ "part": part, "file": file }), &[])?;
         Ok(())
-    }
-
-    fn note(&self, file: &Listed) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(file.path.clone(), file.clone());
     }
 }
 
@@ -267,20 +260,26 @@ mod tests {
         assert!(here("work/models").is_dir() && !here("work/other").exists());
         // Three bytes came, and nothing has to go back.
         mirror.fetch(&asks, &params).unwrap();
-        mirror.send(&asks).unwrap();
+        let before = mirror.held();
+        mirror.send(&asks, &before).unwrap();
         assert_eq!(passed.load(Ordering::Relaxed), 3);
         let model = vec![7; PIECE as usize + 5];
         fs::write(here("work/models/m.bin"), &model).unwrap();
         fs::write(here("work/empty"), "").unwrap();
-        mirror.send(&asks).unwrap();
-        mirror.send(&asks).unwrap();
+        mirror.send(&asks, &before).unwrap();
+        mirror.send(&asks, &before).unwrap();
         assert!(fs::read(host.path().join("work/models/m.bin")).unwrap() == model);
         assert!(host.path().join("work/empty").exists());
         assert_eq!(passed.load(Ordering::Relaxed), 3 + PIECE + 5);
-        // What was changed since goes again.
+        // What was changed since goes again, and what only the host has changed stays as it has it.
+        let before = mirror.held();
         fs::write(here("work/empty"), "no more").unwrap();
-        mirror.send(&asks).unwrap();
+        fs::write(host.path().join("work/data/deep/a"), "newer").unwrap();
+        mirror.send(&asks, &before).unwrap();
         assert_eq!(fs::read(host.path().join("work/empty")).unwrap(), b"no more");
+        assert_eq!(fs::read(host.path().join("work/data/deep/a")).unwrap(), b"newer");
+        mirror.fetch(&asks, &params).unwrap();
+        assert_eq!(fs::read(here("work/data/deep/a")).unwrap(), b"newer");
     }
 
     #[test]

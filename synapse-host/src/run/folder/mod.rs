@@ -39,7 +39,7 @@ pub(crate) struct SharedFolder {
 }
 
 /// A file of the folder, by its path within.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Listed {
     path: String,
     size: u64,

@@ -17,7 +17,7 @@ use synapse_sdk::events::Event;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
 use super::actor::{Worker, failure, file_name, runtime, short};
-use super::jobs::{MOST_INLINE, send};
+use super::jobs::{MOST_INLINE, dashboard_of, send};
 use super::nodes::Nodes;
 use super::options::RayOptions;
 use super::sent::SentEvents;
@@ -109,8 +109,7 @@ impl Endpoints {
     /// # Errors
     /// [`Usage`](ErrorKind::Usage) for an address that is none.
     pub(crate) fn at(address: &str) -> Result<Self> {
-        let address = Address::resolve(address).map_err(failure)?;
-        let dashboard = Dashboard::new(&address).map_err(failure)?;
+        let (address, dashboard) = dashboard_of(address)?;
         Ok(Self { address, dashboard })
     }
 

@@ -29,6 +29,8 @@ const MOST_UPLOADED: usize = 100 << 20;
 const OFTEN: Duration = Duration::from_millis(100);
 /// How often it is looked whether a job that reports is still there.
 const SOMETIMES: Duration = Duration::from_secs(1);
+/// What Ray says of a job whose environment could not be made.
+const NO_ENVIRONMENT: &str = "RUNTIME_ENV_SETUP_FAILURE";
 const COMMAND: &str = "chmod +x ./synapse-worker && exec ./synapse-worker job";
 
 /// The jobs of a cluster.
@@ -49,8 +51,7 @@ impl Jobs {
     /// # Errors
     /// [`Usage`](ErrorKind::Usage) for an address that is none.
     pub(crate) fn at(address: &str) -> Result<Self> {
-        let address = Address::resolve(address).map_err(failure)?;
-        let dashboard = Dashboard::new(&address).map_err(failure)?;
+        let (address, dashboard) = dashboard_of(address)?;
         Ok(Self { address, dashboard })
     }
 
@@ -178,6 +179,16 @@ impl Jobs {
     }
 }
 
+/// What an address means, and the dashboard there.
+///
+/// # Errors
+/// [`Usage`](ErrorKind::Usage) for an address that is none.
+pub(super) fn dashboard_of(address: &str) -> Result<(Address, Dashboard)> {
+    let address = Address::resolve(address).map_err(failure)?;
+    let dashboard = Dashboard::new(&address).map_err(failure)?;
+    Ok((address, dashboard))
+}
+
 /// Makes sure that a cluster has a package.
 ///
 /// # Errors
@@ -280,6 +291,11 @@ fn without_document(job: &Job) -> PluginError {
         JobStatus::Stopped => PluginError::cancelled().hint(format!("job {id} was stopped")),
         JobStatus::Succeeded => PluginRunError::new(format!("the result of job {id} is not there any more"))
             .hint("its node keeps results beside its logs; is the node gone, or were its logs deleted?"),
+        JobStatus::Failed if job.error_type.as_deref() == Some(NO_ENVIRONMENT) => {
+            PluginRunError::new(format!("job {id} did not start: {}", last_lines(message)))
+                .details(json!({ "message": message }))
+                .hint("its package was not there any more, or its node could not unpack it: submit it again")
+        }
         JobStatus::Failed => WorkerCrashed::new(format!("job {id} left no result: {}", last_lines(message)))
             .details(json!({ "exit_code": job.driver_exit_code, "message": message }))
             .hint(format!("`synapse job logs {id}` shows what it printed")),
