@@ -56,6 +56,16 @@ async fn echo(session: &Session, actor: &Actor, data: Vec<u8>) -> bytes::Bytes {
     answer.into_bytes().unwrap()
 }
 
+/// Waits until something holds.
+async fn soon(holds: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it did not come to that");
+}
+
 #[tokio::test]
 #[ignore = "needs a Ray cluster"]
 async fn keys_are_set_listed_and_removed_without_a_session() {
@@ -143,6 +153,45 @@ async fn a_call_that_is_cancelled_never_begins_or_ends_as_cancelled() {
     assert_eq!(raised.class, "TaskCancelledError", "{raised:?}");
     assert_eq!(session.get(&waiting, None).await.unwrap().pickle().unwrap().root(), &Node::Str("waiting"));
     session.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Ray cluster"]
+async fn an_actor_that_may_restart_comes_back_as_often_as_it_may() {
+    let session = session().await;
+    let actor = session.create_actor(SOURCE, "Test", &[], &small().max_restarts(1)).await.unwrap();
+    assert_eq!(echo(&session, &actor, b"first".to_vec()).await, "first");
+    let end = actor.call("end", &[]).await.unwrap();
+    session.get(&end, None).await.unwrap_err();
+    let back = async {
+        loop {
+            let asked = actor.call("echo", &[Value::from(2)]).await.unwrap();
+            match session.get(&asked, None).await {
+                Ok(answer) => break assert_eq!(answer.pickle().unwrap().root(), &Node::Int(2)),
+                Err(Error::Exception(raised)) => assert!(raised.actor_unavailable(), "{raised:?}"),
+                Err(error) => panic!("{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), back).await.unwrap();
+    let end = actor.call("end", &[]).await.unwrap();
+    session.get(&end, None).await.unwrap_err();
+    let asked = actor.call("echo", &[Value::from(3)]).await.unwrap();
+    let Err(Error::Exception(raised)) = session.get(&asked, None).await else { panic!() };
+    assert!(raised.actor_died(), "{raised:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Ray cluster"]
+async fn what_nobody_holds_any_more_leaves_the_object_store() {
+    let session = session().await;
+    let free = async || session.available_resources().await.unwrap()["object_store_memory"];
+    let begun = free().await;
+    let put = session.put(&Value::from(vec![7; 60 << 20])).await.unwrap();
+    soon(async || free().await < begun - f64::from(50 << 20)).await;
+    drop(put);
+    soon(async || free().await > begun - f64::from(10 << 20)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -304,4 +353,23 @@ async fn a_session_outlives_its_connection_and_nothing_is_done_twice() {
     }
     assert_eq!(numbers.iter().max(), Some(&121), "calls were made twice");
     assert!(seen.load(Ordering::Relaxed) >= 5, "the connection was never cut");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Ray cluster"]
+async fn opening_a_session_is_tried_again_when_the_cluster_fails_to() {
+    let (cut, seen) = (Arc::<Notify>::default(), Arc::<AtomicUsize>::default());
+    let proxy = cutting_proxy(Arc::clone(&cut), Arc::clone(&seen)).await;
+    let client = Client::connect(&proxy).await.unwrap();
+    let opening = tokio::spawn(async move { client.session(SessionOptions::default()).await });
+    // The first is the client's own, and each try has another.
+    for tries in [2, 3] {
+        soon(async || seen.load(Ordering::Relaxed) >= tries).await;
+        // Starting a driver takes the cluster longer.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        cut.notify_waiters();
+    }
+    let session = opening.await.unwrap().unwrap();
+    assert!(seen.load(Ordering::Relaxed) >= 4, "it was never tried again");
+    assert!(session.cluster_resources().await.unwrap().contains_key("CPU"));
 }

@@ -34,8 +34,7 @@ impl Head {
 
     /// Starts it again after it was ended.
     pub fn again(&self) {
-        let folder = std::env::var("RAY_FOLDER").expect("RAY_FOLDER names a folder: run this with .ci/ray");
-        self.ray(&["start", "--head", "--num-cpus", "4", "--temp-dir", &folder]);
+        self.ray(&["start", "--head", "--num-cpus", "4", "--temp-dir", &folder()]);
         let begun = Instant::now();
         while TcpStream::connect(CLIENTS).is_err() {
             assert!(begun.elapsed() < LONG, "the head does not answer");
@@ -49,7 +48,9 @@ impl Head {
         let ports = ["--dashboard-agent-listen-port", "52402", "--metrics-export-port", "52502"];
         let workers = ["--min-worker-port", "22000", "--max-worker-port", "22999"];
         let node = ["start", "--address", "127.0.0.1:6379", "--node-ip-address", "127.0.0.2"];
-        let more = ["--num-cpus", "2", "--resources", &resources];
+        // Of its own, as everything of another machine.
+        let folder = format!("{}/2", folder());
+        let more = ["--num-cpus", "2", "--resources", &resources, "--temp-dir", &folder];
         self.ray(&[&node[..], &more[..], &ports[..], &workers[..]].concat());
     }
 
@@ -100,6 +101,10 @@ impl Drop for Head {
         // A test that fails has said why.
         let _ = self.command(&python().with_file_name("ray")).args(["stop", "--force"]).output();
     }
+}
+
+fn folder() -> String {
+    std::env::var("RAY_FOLDER").expect("RAY_FOLDER names a folder: run this with .ci/ray")
 }
 
 fn python() -> PathBuf {

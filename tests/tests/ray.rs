@@ -253,26 +253,30 @@ fn two_that_need_the_same_worker_at_once_share_one() {
 fn a_package_that_goes_missing_before_it_is_used_is_sent_again() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let synapse = Synapse::new();
-    // A library of its own, so that no node has its package.
+    // A library of its own, so that no node has its package, and by whose name the package is known.
     let folder = tempfile::tempdir().expect("a folder");
-    let own = folder.path().join("libgreet.so");
-    let mut bytes = fs::read(library("greet")).expect("it is built");
-    bytes.extend(std::process::id().to_le_bytes());
-    fs::write(&own, bytes).expect("room on the disk");
-    let packages = |client: synapse_ray::Client| async move {
-        client.kv_list("gcs://_ray_pkg_synapse").await.expect("the store answers")
-    };
+    let name = format!("libgreet{}.so", std::process::id());
+    let own = folder.path().join(&name);
+    fs::copy(library("greet"), &own).expect("room on the disk");
+    let file = fs::OpenOptions::new().append(true).open(&own);
+    file.and_then(|mut file| file.write_all(name.as_bytes())).expect("room on the disk");
     let address = cluster().parse().expect("an address");
     let client = runtime.block_on(synapse_ray::Client::connect(&address)).expect("the cluster answers");
-    let before = runtime.block_on(packages(client.clone()));
+    let packages = async || client.kv_list("gcs://_ray_pkg_synapse").await.expect("the store answers");
+    let mut others = runtime.block_on(packages());
     let call = synapse.call("plugin run").arg(&own).words("greet -P name=Ada --mode task --json --cpus 0.01");
     let running = call.env("RAY_ADDRESS", cluster()).env("PATH", "").start();
     let taken = runtime.block_on(async {
         loop {
-            let now = packages(client.clone()).await;
-            if let Some(new) = now.into_iter().find(|key| !before.contains(key)) {
-                client.kv_del(new.clone()).await.expect("the store answers");
-                return new;
+            let new: Vec<_> = packages().await.into_iter().filter(|key| !others.contains(key)).collect();
+            for key in new {
+                let package =
+                    client.kv_get(key.clone()).await.expect("the store answers").unwrap_or_default();
+                if package.windows(name.len()).any(|window| window == name.as_bytes()) {
+                    client.kv_del(key.clone()).await.expect("the store answers");
+                    return key;
+                }
+                others.push(key);
             }
         }
     });
@@ -348,8 +352,9 @@ fn a_thousand_calls_are_under_way_on_one_connection() {
     let (rows, out) = (folder.path().join("rows.jsonl"), folder.path().join("out.jsonl"));
     let text: String = (0..1000).map(|n| format!("{{\"n\": {n}, \"sleep\": 200}}\n")).collect();
     fs::write(&rows, text).expect("room on the disk");
+    // A worker of its own: other tests end the processes of theirs.
     let map =
-        synapse.call("plugin map").arg(library("misbehave")).words("row --json --mode task --cpus 0.01");
+        synapse.call("plugin map").arg(library("misbehave")).words("row --json --mode task --cpus 0.018");
     let map = map.arg("--inputs").arg(&rows).arg("--out").arg(&out);
     let map = map.words("--concurrency 1000 --ray-workers 1").env("RAY_ADDRESS", cluster()).env("PATH", "");
     let done = map.run().code(0).document();
