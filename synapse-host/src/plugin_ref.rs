@@ -71,6 +71,8 @@ impl From<String> for PluginRef {
 /// Finds plugins, and builds folders whose library is stale.
 pub struct Resolver<'a> {
     profile: Profile,
+    /// The oldest C library that folders are built for; this system's unless set.
+    pub(crate) glibc: Option<String>,
     color: bool,
     loads: bool,
     /// Whether what was unpacked of a bundle is hashed again, instead of
@@ -94,7 +96,14 @@ pub enum Progress<'a> {
 
 impl Default for Resolver<'_> {
     fn default() -> Self {
-        Self { profile: Profile::Dev, color: false, loads: true, verify: false, report: Box::new(|_| ()) }
+        Self {
+            profile: Profile::Dev,
+            glibc: None,
+            color: false,
+            loads: true,
+            verify: false,
+            report: Box::new(|_| ()),
+        }
     }
 }
 
@@ -205,6 +214,7 @@ impl<'a> Resolver<'a> {
         let request = BuildRequest {
             profile: self.profile.clone(),
             cargo_options: config.cargo_options().to_vec(),
+            glibc: self.glibc.clone(),
             home: home.as_ref().map(Home::path),
             color: self.color,
             ..BuildRequest::new(folder)

@@ -116,9 +116,10 @@ fn spawn(request: &BuildRequest<'_>, key: &Key) -> Result<Child, BuildFailure> {
         true => ("json-diagnostic-rendered-ansi", "always"),
         false => ("json", "never"),
     };
+    let subcommand = if request.glibc.is_some() { "zigbuild" } else { "build" };
     let mut build = command(request);
     build
-        .args(["build", "--lib", "--message-format", format])
+        .args([subcommand, "--lib", "--message-format", format])
         .args(["--color", color])
         .args(request.quiet.then_some("--quiet"))
         .args(&key.arguments);
@@ -225,10 +226,14 @@ impl Reader<'_> {
     ) -> Result<Build, BuildFailure> {
         let manifest = request.folder.join("Cargo.toml");
         let has_no_library = self.diagnostics.says("no library targets found");
+        let without_zig = without_zig(request, &self.diagnostics);
         let (errors, first_error) = self.diagnostics.finish();
         if has_no_library {
             let found = Vec::new();
             return Err(BuildFailure::NotACdylib { manifest, found });
+        }
+        if let Some(failure) = without_zig {
+            return Err(failure);
         }
         if !status.success() {
             return Err(BuildFailure::CompileFailed {
@@ -251,6 +256,17 @@ impl Reader<'_> {
             (None, None) => Err(BuildFailure::NotSelected { manifest }),
         }
     }
+}
+
+/// What a build for another C library lacks on this system.
+fn without_zig(request: &BuildRequest<'_>, said: &Diagnostics<'_>) -> Option<BuildFailure> {
+    let glibc = request.glibc.clone()?;
+    let missing = match () {
+        () if said.says("no such command: `zigbuild`") => "cargo-zigbuild",
+        () if said.says("Failed to find zig") => "zig",
+        () => return None,
+    };
+    Some(BuildFailure::NoZig { folder: request.folder.to_path_buf(), glibc, missing })
 }
 
 fn is_same_folder(manifest: &Path, folder: &Path) -> bool {

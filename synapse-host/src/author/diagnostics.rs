@@ -84,9 +84,10 @@ impl<'a> Diagnostics<'a> {
         }
     }
 
-    /// A line of cargo's stderr.
+    /// A line of cargo's stderr, or of a command of its own that others have written.
     pub(super) fn cargo_line(&mut self, line: String) {
-        if !self.cargo_error.is_empty() || plain(&line).starts_with("error") {
+        let begins = |word: &str| plain(&line).starts_with(word);
+        if !self.cargo_error.is_empty() || begins("error") || begins("Error: ") {
             self.cargo_error.push(line);
         } else {
             (self.report)(&line);
@@ -163,7 +164,7 @@ fn summary(lines: &[String]) -> Option<String> {
     let lines: Vec<String> = lines.iter().map(|line| plain(line)).collect();
     let mut lines = lines.iter().map(|line| line.trim());
     let first = lines.next()?;
-    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let first = first.strip_prefix("error: ").or(first.strip_prefix("Error: ")).unwrap_or(first);
     let rest: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
     if let Some(place) = rest.iter().find_map(|line| line.strip_prefix("--> ")) {
         return Some(format!("{place}: {first}"));

@@ -18,6 +18,15 @@ pub enum BuildFailure {
         /// The folder to build.
         folder: PathBuf,
     },
+    /// What builds for another C library is not there.
+    NoZig {
+        /// The folder to build.
+        folder: PathBuf,
+        /// The C library's version.
+        glibc: String,
+        /// The program that is missing.
+        missing: &'static str,
+    },
     /// The folder has no `Cargo.toml`, or does not exist.
     NoManifest {
         /// The folder to build.
@@ -73,6 +82,9 @@ impl BuildFailure {
                 let (program, folder) = (program.display(), folder.display());
                 format!("cannot build {folder}: there is no program `{program}`")
             }
+            Self::NoZig { folder, glibc, missing } => {
+                format!("cannot build {} for glibc {glibc}: {missing} is not installed", folder.display())
+            }
             Self::NoManifest { folder } => format!("no Cargo.toml in {}", folder.display()),
             Self::VirtualWorkspace { folder, .. } => {
                 format!("{} is a workspace, not a plugin", folder.display())
@@ -94,6 +106,11 @@ impl BuildFailure {
             Self::NoCargo { .. } => "install Rust (https://rustup.rs), name the program in CARGO, \
                  or run a plugin that is already built (a .so or a bundle)"
                 .into(),
+            Self::NoZig { .. } => {
+                "install both where PATH leads: `pip install cargo-zigbuild ziglang`, or zig \
+                 and `cargo install --locked cargo-zigbuild`"
+                    .into()
+            }
             Self::NoManifest { .. } => "name the folder of a plugin crate, or create one with \
                  `synapse plugin create`"
                 .into(),

@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use synapse_sdk::abi::identity::TARGET;
 
 pub use crate_tests::{TestCounts, run_tests};
 pub use failure::BuildFailure;
@@ -62,6 +63,9 @@ pub struct BuildRequest<'a> {
     /// Further arguments of `cargo build`: `package_manager_options` of
     /// `config.yaml`.
     pub cargo_options: Vec<String>,
+    /// The oldest C library, such as 2.28, that the plugin shall run with; `None` means that of
+    /// this system. `cargo zigbuild` builds for another, with the linker and the C libraries of zig.
+    pub glibc: Option<String>,
     /// `$SYNAPSE_HOME`; build records live in its folder `builds`. With `None`,
     /// or where it cannot be written, cargo is asked each time.
     pub home: Option<&'a Path>,
@@ -81,6 +85,7 @@ impl<'a> BuildRequest<'a> {
             folder,
             profile: Profile::Dev,
             cargo_options: Vec::new(),
+            glibc: None,
             home: None,
             quiet: false,
             color: false,
@@ -90,6 +95,9 @@ impl<'a> BuildRequest<'a> {
 
     fn key(&self) -> io::Result<record::Key> {
         let mut arguments = self.profile.arguments();
+        if let Some(glibc) = &self.glibc {
+            arguments.extend(["--target".to_owned(), format!("{TARGET}.{glibc}")]);
+        }
         arguments.extend_from_slice(&self.cargo_options);
         Ok(record::Key { folder: self.folder.canonicalize()?, arguments })
     }

@@ -42,6 +42,10 @@ pub struct BundledLibrary {
     pub path: String,
     /// SHA-256, in hex, of the library before it was stamped.
     pub image_sha256: String,
+    /// The oldest glibc that it and the native libraries beside it run with; bundles
+    /// of before do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glibc: Option<String>,
 }
 
 /// An entry of a bundle.

@@ -28,6 +28,7 @@ fn parts(manifest: &Manifest) -> Parts<'_> {
         library: "libnet.so",
         bytes: b"the library",
         image_sha256: "00",
+        glibc: Some("2.28".to_owned()),
         native: vec![("libz.so.1".to_owned(), b"z".to_vec()), ("liba.so".to_owned(), b"a".to_vec())],
         manifest,
     }

@@ -37,6 +37,8 @@ pub struct Parts<'a> {
     pub bytes: &'a [u8],
     /// SHA-256, in hex, of the library before it was stamped.
     pub image_sha256: &'a str,
+    /// The oldest C library that all of it runs with.
+    pub glibc: Option<String>,
     /// Native libraries that lie beside it: names and bytes.
     pub native: Vec<(String, Vec<u8>)>,
     /// What the plugin describes of itself.
@@ -94,6 +96,7 @@ fn manifest(parts: &Parts<'_>, entries: &[(String, &[u8])]) -> Result<BundleMani
             target: parts.target.to_owned(),
             path: format!("{}/{}", parts.target, parts.library),
             image_sha256: parts.image_sha256.to_owned(),
+            glibc: parts.glibc.clone(),
         }],
         files,
         manifest: RawValue::from_string(serde_json::to_string(parts.manifest)?)?,

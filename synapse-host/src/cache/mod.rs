@@ -246,6 +246,7 @@ mod tests {
                 library: "libnet.so",
                 bytes: library,
                 image_sha256: "",
+                glibc: None,
                 native: vec![("libz.so".to_owned(), b"z".to_vec())],
                 manifest: &manifest,
             };

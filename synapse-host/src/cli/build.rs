@@ -13,9 +13,9 @@ use super::key::Signer;
 use super::output::{Output, size, table};
 use super::target::{TargetArgs, with_resolver};
 use crate::author::Profile;
-use crate::check;
+use crate::check::{self, Version};
 use crate::inspect::inspect;
-use crate::package::{Packed, PackedFile, pack};
+use crate::package::{Packed, PackedFile, check_floor, pack};
 use crate::run::milliseconds;
 use crate::worker_program::ask_for_manifest;
 
@@ -35,6 +35,10 @@ pub(crate) struct BuildArgs {
     /// Sign what was built with this key of `synapse key list`
     #[arg(long, value_name = "KEY")]
     sign: Option<String>,
+    /// Build for systems with this version of the C library or a newer one, such as 2.28; needs
+    /// cargo-zigbuild and zig
+    #[arg(long, value_name = "VERSION", value_parser = glibc)]
+    glibc: Option<Version>,
 }
 
 const EXAMPLES: &str = "\
@@ -42,15 +46,21 @@ Examples:
   synapse plugin build                               in a plugin's folder
   synapse plugin build examples/greet --release      makes examples/greet/dist/greet-0.1.0.synapse
   synapse plugin build examples/greet --release --sign ada
+  synapse plugin build examples/greet --release --glibc 2.28      for older systems than this one
   synapse plugin build --path examples/greet --json";
 
 impl BuildArgs {
     pub(crate) fn execute(self, common: &Common, output: &mut Output) -> Result<()> {
         let folder = self.target.folder(self.folder.as_deref())?;
         let config = self.target.config();
-        let built =
-            with_resolver(self.target.profile(), common, output, |resolver| resolver.build(&folder, config))?;
+        let built = with_resolver(self.target.profile(), common, output, |resolver| {
+            resolver.glibc = self.glibc.as_ref().map(Version::to_string);
+            resolver.build(&folder, config)
+        })?;
         let inspected = inspect(&built.library)?;
+        if let Some(glibc) = &self.glibc {
+            check_floor(&folder, &built.library, &inspected, glibc)?;
+        }
         let mut signer = self.sign.as_deref().map(Signer::new).transpose()?;
         let mut sign = |file: &Path, output: &mut Output| -> Result<()> {
             let Some(signer) = &mut signer else { return Ok(()) };
@@ -92,6 +102,7 @@ impl BuildArgs {
             "actions": actions,
             "fresh": built.fresh,
             "ms": milliseconds(built.elapsed),
+            "glibc": inspected.needs.glibc.as_ref().map(Version::to_string),
             "dist": packed.as_ref().map(dist),
         });
         output.document(&document, |columns| {
@@ -122,19 +133,27 @@ fn dist(packed: &Packed) -> Value {
         "library": file(&packed.library),
         "bundle": file(&packed.bundle),
         "image_sha256": packed.image_sha256,
+        "glibc": packed.glibc.as_ref().map(Version::to_string),
     })
 }
 
 /// The same for people.
 fn made(packed: &Packed) -> String {
     let Packed { library, bundle, .. } = packed;
+    let glibc = packed.glibc.as_ref().map(|glibc| format!(" · glibc {glibc} or newer")).unwrap_or_default();
     format!(
-        "{} · {}\n{}\nsha256 {}\n",
+        "{} · {}{glibc}\n{}\nsha256 {}\n",
         bundle.path.display(),
         size(bundle.bytes),
         library.path.display(),
         bundle.sha256
     )
+}
+
+fn glibc(text: &str) -> Result<Version, String> {
+    let right = |version: &Version| Version::parse("2").is_some_and(|two| two < *version);
+    let wrong = || "expected a version of glibc such as 2.28".to_owned();
+    Version::parse(text).filter(right).ok_or_else(wrong)
 }
 
 /// What differs between the actions a plugin lists and those it registers.
