@@ -29,6 +29,13 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// What answers to `https` is not trusted, or speaks no TLS.
+    Https {
+        /// Host and port.
+        place: String,
+        /// Why.
+        why: String,
+    },
     /// The cluster wants a token, or another one.
     Unauthenticated {
         /// What it says.
@@ -130,6 +137,7 @@ impl fmt::Display for Error {
             Self::Address { given, why } => write!(f, "`{given}` is no address of a Ray cluster: {why}"),
             Self::Unreachable { place, why } => write!(f, "Ray cannot be reached at {place}: {why}"),
             Self::Tls { why } => write!(f, "TLS cannot be used: {why}"),
+            Self::Https { place, why } => write!(f, "https cannot be spoken with {place}: {why}"),
             Self::Unauthenticated { message } => write!(f, "Ray refused the token: {message}"),
             Self::Status { call, code, message } => {
                 write!(f, "Ray answered {call} with gRPC status {code}: {message}")

@@ -1,5 +1,5 @@
-//! Connections under TLS, as clusters that set `RAY_USE_TLS` want them: both ends show a
-//! certificate.
+//! Connections under TLS: as clusters that set `RAY_USE_TLS` want them, where both ends show a
+//! certificate, and as `https` has it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,20 +53,66 @@ impl Tls {
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 
+    /// For `https`: whom the system trusts is trusted, or whom the file in `SSL_CERT_FILE` names, and
+    /// nobody asks for a certificate of this end.
+    ///
+    /// # Errors
+    /// [`Error::Https`] when no authority is known.
+    pub(crate) fn of_system(place: &str) -> Result<Self> {
+        let failed = |why: String| Error::Https { place: place.to_owned(), why };
+        // One that is not there would be passed over.
+        if let Some(file) = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from)
+            && let Err(error) = std::fs::File::open(&file)
+        {
+            return Err(failed(format!("SSL_CERT_FILE, {}: {error}", file.display())));
+        }
+        let known = rustls_native_certs::load_native_certs();
+        let mut authorities = RootCertStore::empty();
+        let (usable, _) = authorities.add_parsable_certificates(known.certs);
+        if usable == 0 {
+            let why = known.errors.first().map_or_else(|| "there are none".to_owned(), ToString::to_string);
+            return Err(failed(format!("no certificates of authorities can be read: {why}")));
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[&version::TLS13, &version::TLS12])
+            .map_err(|error| failed(error.to_string()))?
+            .with_root_certificates(authorities)
+            .with_no_client_auth();
+        Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+
     /// # Errors
     /// [`Error::Tls`] when the other end is not who it should be, or speaks no TLS.
     pub(crate) async fn connect(&self, place: &str, socket: TcpStream) -> Result<TlsStream<TcpStream>> {
         let failed = |why: &dyn std::fmt::Display| Error::Tls { why: format!("with {place}: {why}") };
-        let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(&error))?;
-        self.0.connect(name, socket).await.map_err(|error| match tls_error(&error) {
+        self.speak(place, socket).await.map_err(|error| match tls_error(&error) {
             Some(Broken::InvalidMessage(InvalidMessage::InvalidContentType)) => {
                 failed(&"what answers there does not speak TLS")
             }
             Some(Broken::AlertReceived(alert)) => failed(&refused(*alert)),
             _ => failed(&error),
         })
+    }
+
+    /// # Errors
+    /// [`Error::Https`], as [`connect`](Self::connect).
+    pub(crate) async fn connect_https(&self, place: &str, socket: TcpStream) -> Result<TlsStream<TcpStream>> {
+        self.speak(place, socket).await.map_err(|error| {
+            let why = match tls_error(&error) {
+                Some(Broken::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+                    "what answers there does not speak TLS".to_owned()
+                }
+                _ => error.to_string(),
+            };
+            Error::Https { place: place.to_owned(), why }
+        })
+    }
+
+    async fn speak(&self, place: &str, socket: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+        let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
+        self.0.connect(name, socket).await
     }
 }
 

@@ -137,10 +137,15 @@ impl Certificates {
         Self { folder }
     }
 
+    /// One of their files: `ca.crt` and `other.crt` are authorities, `ca-node.crt` and `ca-node.key` those of a node.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// The variables of a node or client whose authority is `ca`, or `other`,
     /// and that trusts `trusted`.
     pub fn variables(&self, name: &str, trusted: &str) -> [(&'static str, String); 4] {
-        let file = |file: String| self.folder.path().join(file).display().to_string();
+        let file = |name: String| self.file(&name).display().to_string();
         [
             ("RAY_USE_TLS", "1".to_owned()),
             ("RAY_TLS_SERVER_CERT", file(format!("{name}-node.crt"))),

@@ -15,6 +15,7 @@ mod map_case;
 mod patched;
 mod shape;
 mod terminal;
+mod tls_front;
 
 pub use build::{aborting_library, example, library, synapse, workspace};
 pub use bundled::Bundled;
@@ -26,3 +27,4 @@ pub use map_case::MapCase;
 pub use patched::Patched;
 pub use shape::fits;
 pub use terminal::{CTRL_C, DOWN, ENTER, Terminal, UP};
+pub use tls_front::TlsFront;

@@ -8,6 +8,7 @@ use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -15,6 +16,14 @@ use super::ANSWER;
 use crate::address::Address;
 use crate::client::ConnectOptions;
 use crate::error::{Error, Result};
+use crate::tls::Tls;
+
+/// A connection, under TLS or not.
+pub(super) type Stream = Box<dyn Both>;
+
+pub(super) trait Both: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Both for T {}
 
 /// What is sent along.
 pub(super) enum Body {
@@ -35,6 +44,7 @@ pub(super) struct Door {
     url: Arc<str>,
     /// Host and port.
     place: Arc<str>,
+    tls: Option<Tls>,
     token: Option<Arc<str>>,
     patience: Duration,
 }
@@ -51,15 +61,20 @@ impl Door {
         Self::at(address.dashboard(), options)
     }
 
-    /// At `http://HOST:PORT`.
+    /// At `http://HOST:PORT` or `https://HOST:PORT`.
     pub(super) fn at(url: &str, options: ConnectOptions) -> Result<Self> {
-        let place = url.strip_prefix("http://").ok_or_else(|| Error::Address {
-            given: url.to_owned(),
-            why: "dashboards are spoken to over http; put a tunnel before one that has https".to_owned(),
-        })?;
+        let (place, tls) = match url.split_once("://") {
+            Some(("http", place)) => (place, None),
+            Some(("https", place)) => (place, Some(Tls::of_system(place)?)),
+            _ => {
+                let why = "expected http://HOST:PORT or https://HOST:PORT".to_owned();
+                return Err(Error::Address { given: url.to_owned(), why });
+            }
+        };
         Ok(Self {
             url: url.into(),
             place: place.into(),
+            tls,
             token: options.token.map(Into::into),
             patience: options.patience,
         })
@@ -79,12 +94,18 @@ impl Door {
     }
 
     /// A connection, without anything said on it yet.
-    pub(super) async fn connect(&self) -> Result<TcpStream> {
+    pub(super) async fn connect(&self) -> Result<Stream> {
         let unreachable = |why: String| Error::Unreachable { place: self.place.to_string(), why };
-        let connecting = TcpStream::connect(&*self.place);
+        let connecting = async {
+            let socket = TcpStream::connect(&*self.place).await;
+            let socket = socket.map_err(|error| unreachable(error.to_string()))?;
+            Ok(match &self.tls {
+                None => Box::new(socket) as Stream,
+                Some(tls) => Box::new(tls.connect_https(&self.place, socket).await?),
+            })
+        };
         let late = |_| unreachable(format!("nothing answered within {} s", self.patience.as_secs_f64()));
-        let stream = timeout(self.patience, connecting).await.map_err(late)?;
-        stream.map_err(|error| unreachable(error.to_string()))
+        timeout(self.patience, connecting).await.map_err(late)?
     }
 
     /// One request, and its whole answer.

@@ -6,13 +6,12 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::Error as Broken;
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 
-use super::http::{Body, refusal};
+use super::http::{Body, Stream, refusal};
 use super::{Dashboard, escaped, read};
 use crate::error::{Error, Result};
 
@@ -313,7 +312,7 @@ fn missing(error: Error, id: &str) -> Error {
 
 /// What a job prints, as it does.
 pub struct JobTail {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Stream>,
 }
 
 impl JobTail {

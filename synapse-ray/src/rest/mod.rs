@@ -31,7 +31,8 @@ use crate::address::Address;
 use crate::client::ConnectOptions;
 use crate::error::{Error, Result};
 
-/// The dashboard of a cluster, spoken to over HTTP. Each request has a connection of its own.
+/// The dashboard of a cluster, spoken to over HTTP, or HTTPS with what stands before it. Each request has
+/// a connection of its own.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), synapse_ray::Error> {
@@ -69,11 +70,11 @@ impl Dashboard {
     }
 
     /// The dashboard of an address. Of the options, TLS is that of Ray Client and
-    /// not used here: an `https` dashboard stands behind a proxy whose certificate
-    /// the system knows.
+    /// not used here: an `https` dashboard stands behind a proxy whose certificate is one that
+    /// the system trusts, or that comes of an authority in the file that `SSL_CERT_FILE` names.
     ///
     /// # Errors
-    /// [`Error::Address`] when its URL cannot be used.
+    /// [`Error::Address`] when its URL cannot be used; [`Error::Https`] when no authority is known.
     pub fn with(address: &Address, options: ConnectOptions) -> Result<Self> {
         Ok(Self { door: Door::new(address, options)? })
     }

@@ -243,18 +243,25 @@ pub struct RouteAnswer {
 }
 
 impl Route {
-    /// The application at `http://HOST:PORT/PATH`.
+    /// The application at `http://HOST:PORT/PATH`, or `https`.
     ///
     /// # Errors
-    /// [`Error::Address`] for another URL.
+    /// [`Error::Address`] for another URL; [`Error::Https`].
     pub fn at(url: &str) -> Result<Self> {
         let wrong = || Error::Address {
             given: url.to_owned(),
             why: "expected the URL of an application, such as http://head:8000/greet-greet".to_owned(),
         };
-        let place = url.strip_prefix("http://").ok_or_else(wrong)?;
+        let (scheme, place) = url.split_once("://").ok_or_else(wrong)?;
         let (place, path) = place.split_once('/').unwrap_or((place, ""));
-        let door = Door::at(&format!("http://{place}"), ConnectOptions::default())?;
+        let has_port = place.rsplit(']').next().is_some_and(|end| end.contains(':'));
+        let port = match scheme {
+            "http" | "https" if has_port => "",
+            "http" => ":80",
+            "https" => ":443",
+            _ => return Err(wrong()),
+        };
+        let door = Door::at(&format!("{scheme}://{place}{port}"), ConnectOptions::default())?;
         Ok(Self { door, path: format!("/{}", path.trim_end_matches('/')) })
     }
 
@@ -370,7 +377,8 @@ mod tests {
     #[test]
     fn a_route_is_the_url_of_an_application() {
         assert_eq!(Route::at("http://head:8000/greet/").unwrap().path, "/greet");
-        for wrong in ["https://head/greet", "head:8000", ""] {
+        assert_eq!(Route::at("http://head/a/b").unwrap().door.place(), "head:80");
+        for wrong in ["ftp://head/greet", "head:8000", ""] {
             assert!(Route::at(wrong).is_err(), "{wrong}");
         }
     }

@@ -473,6 +473,8 @@ pub(crate) fn failure(error: Error) -> PluginError {
             "RAY_USE_TLS, RAY_TLS_CA_CERT, RAY_TLS_SERVER_CERT and RAY_TLS_SERVER_KEY have to fit those of \
              the cluster's nodes",
         ),
+        Error::Https { .. } => remote
+            .hint("SSL_CERT_FILE names a file with the certificate of the authority that stands behind it"),
         Error::Refused { message } => {
             remote.details(json!({ "traceback": message })).hint("the cluster's own logs say more")
         }
