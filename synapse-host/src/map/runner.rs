@@ -9,7 +9,7 @@ use super::claim::Claim;
 use super::flow::Flow;
 use super::request::MapRequest;
 use super::watch::Watch;
-use super::{isolated, local, ray};
+use super::{local, queued};
 use crate::plugin::Plugin;
 use crate::run::Mode;
 
@@ -40,8 +40,8 @@ pub(super) type MakeRunner = dyn Fn(&Arc<Watch>) -> Box<dyn RowRunner> + Send + 
 pub(super) fn choose(plugin: &Plugin, request: &MapRequest, flow: &Arc<Flow>) -> Result<Box<MakeRunner>> {
     check_available(request.run.mode)?;
     match request.run.mode {
-        Mode::Isolated => isolated::prepare(plugin, request, flow),
-        Mode::Task => ray::prepare(plugin, request, flow),
+        Mode::Isolated => queued::isolated(plugin, request, flow),
+        Mode::Task => queued::on_ray(plugin, request, flow),
         _ => local::prepare(plugin, request, flow),
     }
 }

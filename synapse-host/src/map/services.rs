@@ -11,6 +11,7 @@ use synapse_sdk::{Env, RunState, StateDir};
 
 use super::flow::Flow;
 use super::request::MapRequest;
+use crate::run::Mode;
 use crate::store::RunStore;
 
 /// What services of each thread begin as.
@@ -23,6 +24,8 @@ pub(super) struct ServicesOfAll {
     store: Option<PathBuf>,
     client: Arc<OnceLock<Option<RunStore>>>,
     all_events: bool,
+    /// Rows run on another machine, which has variables of its own.
+    elsewhere: bool,
 }
 
 impl ServicesOfAll {
@@ -35,6 +38,7 @@ impl ServicesOfAll {
             store: request.run.store.clone(),
             client: Arc::default(),
             all_events: request.all_events,
+            elsewhere: request.run.mode == Mode::Task,
         }
     }
 }
@@ -122,10 +126,11 @@ impl Services for RowServices {
     }
 
     fn info(&self) -> Result<RunInfo> {
+        let own = Env::clone(&self.all.env);
         Ok(RunInfo {
             job_id: self.all.job_id.clone(),
             attempt: self.attempt.load(Ordering::Relaxed),
-            env: Env::clone(&self.all.env).over(&Env::from_process()),
+            env: if self.all.elsewhere { own } else { own.over(&Env::from_process()) },
             checkpoint: self.all.checkpoint.clone(),
             has_client: RunStore::is_there(self.all.store.as_ref()),
             has_agent_client: false,

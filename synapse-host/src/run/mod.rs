@@ -40,16 +40,13 @@ pub use flight::Flight;
 pub(crate) use folder::SharedFolder;
 pub use handle::{Cancel, Ended, Run, execute, run_plugin, run_plugin_blocking, validate};
 pub use isolated::end_idle_workers_after;
-pub(crate) use isolated::{ENDED, Next, Queue, QueueListener, QueueReins, QueueSetup};
+pub(crate) use isolated::{ENDED, LocalQueues, Next, Queue, QueueListener, QueueReins, Queues};
 pub use job::run_job;
 pub use local::lost_threads;
 pub(crate) use local::{InFlight, count_lost_thread};
 pub(crate) use outcome::milliseconds;
 pub use outcome::{Metrics, Outcome};
-pub(crate) use ray::{
-    Answered, Endpoint, EndpointOptions, Endpoints, Jobs, Probe, RayCalls, Room as RayRoom,
-    Stopper as RayStopper, Told, probe,
-};
+pub(crate) use ray::{Answered, Endpoint, EndpointOptions, Endpoints, Jobs, Probe, RayQueues, Told, probe};
 pub use ray::{RayOptions, RayPath};
 pub use request::{Mode, Resources, RunRequest};
 pub(crate) use watched::{Watched, WatchedReins};

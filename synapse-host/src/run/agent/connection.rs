@@ -18,18 +18,19 @@ use synapse_sdk::errors::{Result, ResultExt};
 use synapse_sdk::events::Event;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
+use super::lane::Lane;
 use super::remote::Remote;
 use crate::plugin::Plugin;
 use crate::run::folder::{Mirror, SharedFolder};
 use crate::run::isolated::{IsolatedRun, Limits, Parts, Stopper};
 use crate::run::request::Resources;
 use crate::run::stream::Stream;
-use crate::worker::event_codec::{encode, encoded_size};
+use crate::worker::event_codec::{End, encode, encode_end, encoded_size, end_size};
 use crate::worker::frame::{Frame, FrameReader, Header};
 use crate::worker::host_services::HostServices;
 use crate::worker::protocol::{
-    END_WORKER, Hello, Kind, Loaded, STRICT_RESULT, ServiceCall, Unsupported, malformed, read_answer,
-    read_invoke,
+    END_WORKER, Hello, IN_ORDER, Kind, Loaded, STRICT_RESULT, ServiceCall, Unsupported, malformed,
+    read_answer, read_invoke,
 };
 use crate::worker::socket::Socket;
 
@@ -61,9 +62,9 @@ pub(crate) struct AgentLoad {
 }
 
 /// What workers of this connection are started for.
-struct Setup {
-    env: Arc<Env>,
-    limits: Limits,
+pub(super) struct Setup {
+    pub(super) env: Arc<Env>,
+    pub(super) limits: Limits,
     folder: Place,
 }
 
@@ -79,10 +80,12 @@ pub(super) enum Place {
 
 pub(super) struct Connection {
     socket: Socket,
-    plugin: Plugin,
+    pub(super) plugin: Plugin,
     /// The address of this node.
     node: IpAddr,
-    setup: OnceLock<Setup>,
+    pub(super) setup: OnceLock<Setup>,
+    /// What runs in order.
+    pub(super) lane: Lane,
     /// Held while frames are sent, so that they do not mix. Taken before `pending`.
     sending: Mutex<()>,
     pending: Mutex<Pending>,
@@ -158,6 +161,7 @@ impl Connection {
             plugin,
             node,
             setup: OnceLock::new(),
+            lane: Lane::default(),
             sending: Mutex::default(),
             pending: Mutex::default(),
             stir: Condvar::new(),
@@ -257,7 +261,12 @@ impl Connection {
     fn read(self: &Arc<Self>, mut reader: FrameReader) -> Option<(FrameReader, Task)> {
         loop {
             let frame = reader.next(&self.socket).ok()?;
-            if let Some(task) = self.take(frame) {
+            let task = self.take(frame);
+            // What came together goes on together.
+            if task.is_some() || !reader.has_more() {
+                self.lane.stir();
+            }
+            if let Some(task) = task {
                 return Some((reader, task));
             }
         }
@@ -267,18 +276,30 @@ impl Connection {
         let Header { id, kind, flags, .. } = frame.header;
         match Kind::of(kind) {
             Some(Kind::Load) => self.load(id, &frame.payload),
+            Some(Kind::Invoke) if flags & IN_ORDER != 0 => {
+                self.queue(id, flags, frame.payload.into_owned());
+            }
             Some(kind @ (Kind::Invoke | Kind::Validate)) => match self.accept(id, flags, &frame.payload) {
                 Ok((run, named)) => return Some(Task { id, kind, run, named }),
                 Err(error) => self.reply(Kind::Result, id, Err(error)),
             },
-            Some(Kind::Cancel) => self.with_call(id, |call| {
-                call.stopper.cancel();
-                if flags & END_WORKER != 0 {
-                    call.stopper.kill(false);
-                }
-            }),
-            Some(Kind::Pause) => self.with_call(id, |call| call.remote.pause()),
-            Some(Kind::Resume) => self.with_call(id, |call| call.remote.resume()),
+            Some(Kind::Cancel) => {
+                self.cancel_in_order(id, flags & END_WORKER != 0);
+                self.with_call(id, |call| {
+                    call.stopper.cancel();
+                    if flags & END_WORKER != 0 {
+                        call.stopper.kill(false);
+                    }
+                });
+            }
+            Some(Kind::Recall) => self.recall(),
+            Some(kind @ (Kind::Pause | Kind::Resume)) => {
+                self.lane.tell(kind, id);
+                self.with_call(id, |call| match kind {
+                    Kind::Pause => call.remote.pause(),
+                    _ => call.remote.resume(),
+                });
+            }
             Some(Kind::Answer) => {
                 let waiting = lock(&self.questions).waiting.remove(&id);
                 if let (Some((status, bytes)), Some(waiting)) = (read_answer(&frame.payload), waiting) {
@@ -327,11 +348,17 @@ impl Connection {
         self.setup.get().map_or(&Place::Nowhere, |setup| &setup.folder)
     }
 
-    fn reply(&self, kind: Kind, id: u64, done: Result<Vec<u8>>) {
+    pub(super) fn reply(&self, kind: Kind, id: u64, done: Result<Vec<u8>>) {
         match done {
             Ok(payload) => self.send(kind, id, &[&payload]),
             Err(error) => self.send(Kind::Error, id, &[&error.to_json_bytes()]),
         }
+    }
+
+    /// # Errors
+    /// The host has not said it yet.
+    pub(super) fn setup(&self) -> Result<&Setup> {
+        self.setup.get().ok_or_else(|| PluginError::new(ErrorKind::Usage, "no load frame came before"))
     }
 
     /// An invocation, which can be stopped from now on, and what the host wrote where its files are not here.
@@ -341,8 +368,7 @@ impl Connection {
         flags: u16,
         payload: &[u8],
     ) -> Result<(IsolatedRun, Option<Arc<str>>)> {
-        let setup = self.setup.get();
-        let setup = setup.ok_or_else(|| PluginError::new(ErrorKind::Usage, "no load frame came before"))?;
+        let setup = self.setup()?;
         let (action, params) = read_invoke(payload)?;
         let params =
             std::str::from_utf8(params).map_err(|_| malformed("invoke", "the params are no UTF-8"))?;
@@ -439,20 +465,38 @@ impl Connection {
 
     /// Takes an event of an invocation, to be sent soon.
     pub(super) fn event(&self, invocation: u64, event: &Event<'_>) {
+        if self.append(encoded_size(event), |into| encode(invocation, event, into)) {
+            self.flush();
+        }
+    }
+
+    /// Takes the end of an invocation in order, to be sent as events are.
+    pub(super) fn end(&self, invocation: u64, end: End, bytes: &[u8]) {
+        if self.end_later(invocation, end, bytes) {
+            self.flush();
+        }
+    }
+
+    /// As [`end`](Self::end), for who must not wait. True when there is plenty to be sent.
+    pub(super) fn end_later(&self, invocation: u64, end: End, bytes: &[u8]) -> bool {
+        self.append(end_size(bytes.len()), |into| encode_end(invocation, end, bytes, into))
+    }
+
+    /// True when there is plenty to be sent.
+    fn append(&self, size: usize, write: impl FnOnce(&mut [u8])) -> bool {
         let mut pending = lock(&self.pending);
         if pending.closed {
-            return;
+            return false;
         }
-        let (size, at) = (encoded_size(event), pending.bytes.len());
+        let at = pending.bytes.len();
         pending.bytes.resize(at + size, 0);
-        encode(invocation, event, &mut pending.bytes[at..]);
+        write(&mut pending.bytes[at..]);
         let wakes = std::mem::take(&mut pending.asleep);
         drop(pending);
-        if at + size >= PLENTY {
-            self.flush();
-        } else if wakes {
+        if wakes {
             self.stir.notify_one();
         }
+        at + size >= PLENTY
     }
 
     fn flush(&self) {
@@ -551,12 +595,14 @@ impl Connection {
             })
             .collect();
         stoppers.iter().for_each(|stopper| stopper.cancel());
+        let is_busy = self.lane.close();
         let connection = Arc::clone(self);
         let end_the_rest = move || {
             thread::sleep(GRACE);
             lock(&connection.calls).values().for_each(|call| call.stopper.kill(false));
+            connection.lane.end_worker();
         };
-        if !stoppers.is_empty() {
+        if is_busy || !stoppers.is_empty() {
             // When the system gives no thread, the action ends by itself.
             let _ = thread::Builder::new().name("stopping".into()).spawn(end_the_rest);
         }
@@ -577,6 +623,6 @@ fn greet(socket: &Socket, reader: &mut FrameReader) -> Result<()> {
     greeted.map(drop)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

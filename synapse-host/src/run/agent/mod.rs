@@ -8,6 +8,7 @@
 //! connected for long.
 
 mod connection;
+mod lane;
 mod remote;
 
 use std::io::{self, BufRead, Write};

@@ -9,8 +9,10 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 
 use synapse_sdk::PluginError;
+use synapse_sdk::abi::host_side::answer_service;
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::{Event, EventBody};
+use synapse_sdk::services::Services;
 
 use crate::run::stream::Stream;
 use crate::worker::event_codec::{self, Entry, entries};
@@ -49,7 +51,7 @@ impl Receiver {
     fn ids(&self) -> u64 {
         match self {
             Self::Run(_) => 1,
-            Self::Queue(_) => 1 << 48,
+            Self::Queue(_) => 1 << 40,
         }
     }
 }
@@ -329,6 +331,14 @@ impl Link {
         };
         self.send_urgent();
         sent
+    }
+
+    /// Answers the question `number` of an action.
+    pub(in crate::run) fn answer(&self, number: u64, payload: &[u8], services: &dyn Services) {
+        let Some(call) = ServiceCall::decode(payload) else { return };
+        let (status, bytes) = answer_service(services, call.service, call.request, call.body);
+        // A worker that is gone is noticed by the next wait.
+        let _ = self.send(Kind::Answer, number, &[&status.to_le_bytes(), &bytes]);
     }
 
     /// Sends short frames without waiting, also when the worker reads nothing

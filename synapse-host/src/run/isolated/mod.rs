@@ -30,10 +30,11 @@ use crate::plugin::Plugin;
 use crate::worker::protocol::{Kind, STRICT_RESULT};
 pub(super) use limits::Limits;
 pub(crate) use link::QueueListener;
-pub(super) use link::{Link, Message, Receiver};
+pub(super) use link::{Call, LastProgress, Link, Message, Receiver};
 pub use pool::end_idle_workers_after;
 pub(super) use pool::share_workers;
-pub(crate) use queue::{Next, Queue, QueueReins, QueueSetup};
+pub(super) use queue::QueueWorker;
+pub(crate) use queue::{LocalQueues, Next, Queue, QueueReins, Queues};
 pub(crate) use worker::ENDED;
 use worker::{Attempt, Worker};
 

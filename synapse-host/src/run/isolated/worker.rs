@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use synapse_sdk::abi::host_side::answer_service;
 use synapse_sdk::errors::{PluginRunError, Result, ResultExt};
 use synapse_sdk::events::Event;
 use synapse_sdk::services::Services;
@@ -24,7 +23,7 @@ use super::process::{self, Ended, Process};
 use crate::run::stream::Stream;
 use crate::worker::black_box;
 use crate::worker::frame::Broken;
-use crate::worker::protocol::{Kind, Load, Loaded, ServiceCall, invoke_head};
+use crate::worker::protocol::{Kind, Load, Loaded, invoke_head};
 use crate::worker::socket::Socket;
 
 /// A process whose connection has ended ends at once, or is ended.
@@ -158,7 +157,7 @@ impl Worker {
                         PluginError::new(ErrorKind::Execution, "the plugin's result is not UTF-8")
                     });
                 }
-                Message::Service(number, payload) => self.answer(number, &payload, invocation.services),
+                Message::Service(number, payload) => self.link.answer(number, &payload, invocation.services),
                 Message::Read | Message::Ended(..) | Message::Event(_) => {}
                 Message::Broken(_) | Message::Gone => {
                     let error =
@@ -173,13 +172,6 @@ impl Worker {
     /// Hands on all that was printed so far, for `call`.
     pub(super) fn read_output(&self, call: &Call) {
         self.process.output.read(true, |event| call.push(event));
-    }
-
-    pub(super) fn answer(&self, number: u64, payload: &[u8], services: &dyn Services) {
-        let Some(call) = ServiceCall::decode(payload) else { return };
-        let (status, bytes) = answer_service(services, call.service, call.request, call.body);
-        // A worker that is gone is noticed by the next wait.
-        let _ = self.link.send(Kind::Answer, number, &[&status.to_le_bytes(), &bytes]);
     }
 
     /// As [`Link::wait`]; a broken connection is the end of the worker.

@@ -4,19 +4,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use synapse_sdk::abi::host_side::answer_service;
 use synapse_sdk::errors::{PluginRunError, Result};
 use synapse_sdk::events::{Event, Level};
 use synapse_sdk::services::Services;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
-use super::Here;
-use super::actor::{Room, Worker};
+use super::actor::Worker;
 use super::stopper::Stopper;
 use crate::plugin::Plugin;
 use crate::run::agent::AgentLoad;
 use crate::run::folder;
-use crate::run::isolated::{ENDED, Link, Message, Receiver};
+use crate::run::isolated::{ENDED, LastProgress, Link, Message, Receiver};
 use crate::run::request::{Resources, RunRequest};
 use crate::run::stream::Stream;
 use crate::worker::protocol::{Kind, STRICT_RESULT, ServiceCall, invoke_head};
@@ -25,9 +23,9 @@ use crate::worker::protocol::{Kind, STRICT_RESULT, ServiceCall, invoke_head};
 pub(super) struct Target {
     worker: Worker,
     plugin: String,
-    /// The name it was registered under, as it stands before the params.
-    head: Vec<u8>,
-    flags: u16,
+    /// The name it was registered under.
+    pub(super) action: String,
+    pub(super) flags: u16,
     load: AgentLoad,
 }
 
@@ -36,6 +34,8 @@ struct Kept {
     worker: Worker,
     load: AgentLoad,
     link: Arc<Link>,
+    /// Somebody has it for what is to run in order.
+    in_order: bool,
 }
 
 static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
@@ -49,7 +49,7 @@ impl Target {
         Ok(Self {
             worker: Worker::of(plugin, request, number)?,
             plugin: plugin.config().code.clone(),
-            head: invoke_head(plugin.registered_name(&request.action)?),
+            action: plugin.registered_name(&request.action)?.to_owned(),
             flags: if request.strict_result { STRICT_RESULT } else { 0 },
             load: AgentLoad {
                 env: Env::clone(&plugin.env_under(&request.env)),
@@ -67,35 +67,35 @@ impl Target {
         stream: &Arc<Stream>,
         stopper: &Stopper,
     ) -> Result<Vec<u8>> {
+        let (head, tell) = (invoke_head(&self.action), |event: Event<'_>| stream.push(event));
         // A connection that was kept may have ended meanwhile: then another one is made.
         for _ in 0..3 {
-            let link = self.link(stream, stopper)?;
-            if self.head.len() + params.len() > link.max_payload() {
+            let link = self.link(false, stopper, &tell)?;
+            if head.len() + params.len() > link.max_payload() {
                 let message = format!("the params have {} bytes", params.len());
                 let hint =
                     format!("a worker takes {} at most; pass a file's path instead", link.max_payload());
                 return Err(PluginRunError::new(message).hint(hint));
             }
-            if let Some(done) = self.invoke(&link, params, services, stream, stopper) {
+            if let Some(done) = self.invoke(&link, &[&head, params], services, stream, stopper) {
                 return done;
             }
             forget(&link);
         }
-        Err(PluginError::new(ErrorKind::Remote, "three connections to the worker on Ray ended at once")
-            .hint("look at the network, and at the cluster's logs"))
+        Err(no_connection_stays())
     }
 
     /// `None` when the worker was gone before it got the call.
     fn invoke(
         &self,
         link: &Arc<Link>,
-        params: &[u8],
+        parts: &[&[u8]],
         services: &dyn Services,
         stream: &Arc<Stream>,
         stopper: &Stopper,
     ) -> Option<Result<Vec<u8>>> {
         let call = link.begin(Receiver::Run(Arc::clone(stream)))?;
-        if link.send_flagged(Kind::Invoke, self.flags, call.id, &[&self.head, params]).is_err() {
+        if link.send_flagged(Kind::Invoke, self.flags, call.id, parts).is_err() {
             link.finish(&call);
             return None;
         }
@@ -110,7 +110,8 @@ impl Target {
                         link.close();
                     }
                     forget(link);
-                    break Err(self.lost(call.progress().map(|progress| progress.step), stopper));
+                    let stopped = stopper.was_killed().then(|| PluginError::cancelled().hint(ENDED));
+                    break Err(stopped.unwrap_or_else(|| self.lost(call.progress())));
                 }
             }
         };
@@ -120,19 +121,17 @@ impl Target {
     }
 
     fn answer(&self, link: &Link, number: u64, payload: &[u8], services: &dyn Services) {
-        let Some(call) = ServiceCall::decode(payload) else { return };
-        let (status, bytes) = folder::answer(self.load.folder.as_ref(), &call)
-            .unwrap_or_else(|| answer_service(services, call.service, call.request, call.body));
-        // A worker that is gone is noticed by the next wait.
-        let _ = link.send(Kind::Answer, number, &[&status.to_le_bytes(), &bytes]);
+        let of_folder = |call| folder::answer(self.load.folder.as_ref(), &call);
+        match ServiceCall::decode(payload).and_then(of_folder) {
+            // A worker that is gone is noticed by the next wait.
+            Some((status, bytes)) => drop(link.send(Kind::Answer, number, &[&status.to_le_bytes(), &bytes])),
+            None => link.answer(number, payload, services),
+        }
     }
 
     /// The connection ended while the action ran.
-    fn lost(&self, step: Option<String>, stopper: &Stopper) -> PluginError {
-        if stopper.was_killed() {
-            return PluginError::cancelled().hint(ENDED);
-        }
-        let during = step.map_or_else(String::new, |step| format!(" during step `{step}`"));
+    pub(super) fn lost(&self, progress: Option<LastProgress>) -> PluginError {
+        let during = progress.map_or_else(String::new, |last| format!(" during step `{}`", last.step));
         let message = format!(
             "the worker of `{}` on Ray is gone{during}: its actor `{}` was ended, or its node cannot be reached",
             self.plugin, self.worker.name,
@@ -142,72 +141,50 @@ impl Target {
         )
     }
 
-    /// A connection to the worker: the one this process has, or a new one.
-    fn link(&self, stream: &Arc<Stream>, stopper: &Stopper) -> Result<Arc<Link>> {
-        if let Some(link) = self.kept() {
+    /// A connection to the worker: the one this process has, or a new one. What is
+    /// to run in order needs one of its own, until it is [given back](give_back).
+    pub(super) fn link(
+        &self,
+        in_order: bool,
+        stopper: &Stopper,
+        tell: &dyn Fn(Event<'_>),
+    ) -> Result<Arc<Link>> {
+        if let Some(link) = self.kept(in_order) {
             return Ok(link);
         }
         let turn = Arc::clone(lock(&CONNECTING).entry(self.worker.name.clone()).or_default());
         let _alone = lock(&turn);
-        if let Some(link) = self.kept() {
+        if let Some(link) = self.kept(in_order) {
             return Ok(link);
         }
-        let tell = |text: &str| stream.push(Event::message(Level::Info, text));
+        let tell = |text: &str| tell(Event::message(Level::Info, text));
         let link = Link::greet(self.worker.connect(stopper, &tell)?)?;
         set_up(&link, &self.load)?;
-        let kept = Kept { worker: self.worker.clone(), load: self.load.clone(), link: Arc::clone(&link) };
-        lock(&KEPT).push(kept);
+        let (worker, load) = (self.worker.clone(), self.load.clone());
+        lock(&KEPT).push(Kept { worker, load, link: Arc::clone(&link), in_order });
         Ok(link)
     }
 
-    fn kept(&self) -> Option<Arc<Link>> {
-        let fits =
-            |kept: &&Kept| kept.worker == self.worker && kept.load == self.load && !kept.link.is_gone();
-        lock(&KEPT).iter().find(fits).map(|kept| Arc::clone(&kept.link))
+    fn kept(&self, in_order: bool) -> Option<Arc<Link>> {
+        let mut all = lock(&KEPT);
+        let kept = all.iter_mut().find(|kept| {
+            let fits = kept.worker == self.worker && kept.load == self.load && !kept.link.is_gone();
+            fits && !(in_order && kept.in_order)
+        })?;
+        kept.in_order |= in_order;
+        Some(Arc::clone(&kept.link))
     }
 }
 
-/// Calls of one action, one after the other, for who answers their services.
-pub(crate) struct RayCalls {
-    target: Target,
-    services: Arc<Here>,
-    stream: Arc<Stream>,
+/// The connection may be used by others for what is to run in order.
+pub(super) fn give_back(link: &Arc<Link>) {
+    let mut all = lock(&KEPT);
+    all.iter_mut().filter(|kept| Arc::ptr_eq(link, &kept.link)).for_each(|kept| kept.in_order = false);
 }
 
-impl RayCalls {
-    /// For calls on the worker of that number.
-    ///
-    /// # Errors
-    /// The action is not there; a file that travels cannot be read.
-    pub(crate) fn new(
-        plugin: &Plugin,
-        request: &RunRequest,
-        number: usize,
-        services: Arc<dyn Services>,
-    ) -> Result<Self> {
-        let services = Arc::new(Here { services, env: plugin.env_under(&request.env) });
-        let stream = Arc::new(Stream::into_sink(Arc::clone(&services) as _));
-        Ok(Self { target: Target::new(plugin, request, number)?, services, stream })
-    }
-
-    /// How many workers the cluster has room for, `most` at most.
-    ///
-    /// # Errors
-    /// As a run's that needs a worker that is not there; there is room for none.
-    pub(crate) fn room(plugin: &Plugin, request: &RunRequest, most: usize) -> Result<Room> {
-        match most {
-            0 | 1 => Ok(Room { workers: 1, _driver: None }),
-            _ => Worker::of(plugin, request, 0)?.room(most),
-        }
-    }
-
-    /// Runs the action to its end, waiting on this thread.
-    ///
-    /// # Errors
-    /// Whatever the action returns, and what keeps it from running.
-    pub(crate) fn call(&self, params: &[u8], stopper: &Stopper) -> Result<Vec<u8>> {
-        self.target.call(params, &*self.services, &self.stream, stopper)
-    }
+pub(super) fn no_connection_stays() -> PluginError {
+    PluginError::new(ErrorKind::Remote, "three connections to the worker on Ray ended at once")
+        .hint("look at the network, and at the cluster's logs")
 }
 
 /// Tells the agent what all calls of this connection have in common.
@@ -226,7 +203,8 @@ fn set_up(link: &Arc<Link>, load: &AgentLoad) -> Result<()> {
     done
 }
 
-fn forget(link: &Arc<Link>) {
+/// The connection has ended.
+pub(super) fn forget(link: &Arc<Link>) {
     lock(&KEPT).retain(|kept| !Arc::ptr_eq(link, &kept.link));
 }
 

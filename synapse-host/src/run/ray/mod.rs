@@ -14,6 +14,7 @@ mod jobs;
 mod nodes;
 mod options;
 mod probe;
+mod queues;
 mod sent;
 mod stopper;
 mod tunnel;
@@ -26,18 +27,17 @@ use synapse_sdk::events::{Event, Level};
 use synapse_sdk::services::{AgentClient, Client, RunInfo, Services};
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
-pub(crate) use self::actor::Room;
-pub(crate) use self::calls::RayCalls;
 use self::calls::Target;
 pub(crate) use self::endpoints::{Answered, Endpoint, EndpointOptions, Endpoints};
 pub(super) use self::job_run::JobRun;
 pub(crate) use self::jobs::{Jobs, Told};
 pub use self::options::{RayOptions, RayPath};
 pub(crate) use self::probe::{Probe, probe};
-pub(crate) use self::stopper::Stopper;
+pub(crate) use self::queues::RayQueues;
+pub(super) use self::stopper::Stopper;
 use super::local::LocalServices;
 use super::request::RunRequest;
-use super::stream::{OnRoom, Sink, Stream};
+use super::stream::Stream;
 use crate::plugin::Plugin;
 
 /// One run on a cluster.
@@ -99,18 +99,6 @@ impl RayRun {
 struct Here {
     services: Arc<dyn Services>,
     env: Arc<Env>,
-}
-
-/// Events of an action, to whoever answers its services.
-impl Sink for Here {
-    fn take(&self, event: &Event<'_>) -> bool {
-        self.services.emit(event.clone());
-        false
-    }
-
-    fn on_room(&self, tell: OnRoom) {
-        tell();
-    }
 }
 
 impl Services for Here {

@@ -8,7 +8,7 @@ use crate::worker::protocol::{END_WORKER, Kind};
 
 /// Stops a run wherever it is on its way.
 #[derive(Default)]
-pub(crate) struct Stopper {
+pub(in crate::run) struct Stopper {
     cancelled: Arc<AtomicU32>,
     state: Mutex<Stopping>,
 }
@@ -21,6 +21,11 @@ struct Stopping {
 }
 
 impl Stopper {
+    /// One that is told by a flag alone.
+    pub(super) fn told_by(cancelled: &Arc<AtomicU32>) -> Self {
+        Self { cancelled: Arc::clone(cancelled), state: Mutex::default() }
+    }
+
     pub(super) fn flag(&self) -> Arc<AtomicU32> {
         Arc::clone(&self.cancelled)
     }
@@ -30,7 +35,7 @@ impl Stopper {
     }
 
     /// Tells the action to stop.
-    pub(crate) fn cancel(&self) {
+    pub(in crate::run) fn cancel(&self) {
         self.cancelled.store(1, Ordering::Relaxed);
         if let Some((link, id)) = &self.lock().at {
             // A worker that is gone has stopped.
@@ -39,7 +44,7 @@ impl Stopper {
     }
 
     /// Ends the worker; `at_once` without waiting for its word.
-    pub(crate) fn kill(&self, at_once: bool) {
+    pub(in crate::run) fn kill(&self, at_once: bool) {
         self.cancelled.store(1, Ordering::Relaxed);
         let mut state = self.lock();
         state.killed = true;

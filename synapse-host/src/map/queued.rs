@@ -1,11 +1,13 @@
-//! Runs rows in worker processes.
+//! Runs rows in worker processes, here or on a Ray cluster.
 //!
 //! Each thread of the map has a worker of its own and sends it rows ahead; the
 //! worker runs one after the other. When it dies, the row dies of it whose end
 //! is the first that is not known. The others are sent to the next worker as if
-//! nothing had happened.
+//! nothing had happened. Where a cluster has room for fewer workers than there are
+//! threads, the others share those, and send them one row at a time.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,7 +23,7 @@ use super::runner::{After, MakeRunner, RowRunner};
 use super::services::{RowServices, ServicesOfAll};
 use super::watch::{Reins, Watch};
 use crate::plugin::Plugin;
-use crate::run::{ENDED, Next, Queue, QueueListener, QueueReins, QueueSetup};
+use crate::run::{ENDED, LocalQueues, Next, Queue, QueueListener, QueueReins, Queues, RayQueues};
 
 /// Bytes of params that are sent ahead.
 const AHEAD: usize = 1 << 20;
@@ -30,11 +32,13 @@ const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What all threads share.
 struct Action {
-    queue: QueueSetup,
+    queues: Box<dyn Queues>,
     limit: Option<Limit>,
     services: ServicesOfAll,
     /// The worker that the action's object was made on first.
     first: Mutex<Option<(Queue, Arc<Voice>)>>,
+    /// Threads so far.
+    threads: AtomicUsize,
 }
 
 /// How long a row may take.
@@ -59,26 +63,51 @@ impl QueueListener for Voice {
     }
 }
 
-impl Action {
-    fn voice(&self) -> Arc<Voice> {
+impl Voice {
+    fn new(services: &ServicesOfAll) -> Arc<Self> {
         // Rows are told to stop in their worker, so no flag is looked at here.
-        Arc::new(Voice(RowServices::new(&self.services, &Arc::default())))
+        Arc::new(Self(RowServices::new(services, &Arc::default())))
     }
 }
 
-/// Makes the action's object in a first worker: what is wrong with it is told
-/// before any row runs.
-pub(super) fn prepare(plugin: &Plugin, request: &MapRequest, flow: &Arc<Flow>) -> Result<Box<MakeRunner>> {
+/// Makes the action's object in a first worker of this process: what is wrong with
+/// it is told before any row runs.
+///
+/// # Errors
+/// The action is not there, or its setup fails.
+pub(super) fn isolated(plugin: &Plugin, request: &MapRequest, flow: &Arc<Flow>) -> Result<Box<MakeRunner>> {
     let run = &request.run;
-    let queue = QueueSetup::new(plugin, &run.action, &run.env, &run.resources, run.strict_result)?;
-    let services = ServicesOfAll::new(request, flow, queue.env());
-    let limit = run.timeout.map(|timeout| Limit { timeout, grace: run.grace });
-    let action = Arc::new(Action { queue, limit, services, first: Mutex::default() });
-    let voice = action.voice();
-    let first = Queue::open(&action.queue, &listener(&voice))?;
+    let queues = LocalQueues::new(plugin, &run.action, &run.env, &run.resources, run.strict_result)?;
+    let services = ServicesOfAll::new(request, flow, queues.env());
+    let voice = Voice::new(&services);
+    let first = queues.take(&listener(&voice))?;
     first.instantiate(&*voice.0, |event| voice.0.say(event))?;
-    *action.first.lock().unwrap_or_else(PoisonError::into_inner) = Some((first, voice));
-    Ok(Box::new(move |watch| Box::new(IsolatedRows::new(&action, watch))))
+    Ok(runners(request, Box::new(queues), services, Some((first, voice))))
+}
+
+/// Finds out how many workers there may be on the cluster.
+///
+/// # Errors
+/// The action is not there; the cluster cannot be reached, or has no room for
+/// a single worker.
+pub(super) fn on_ray(plugin: &Plugin, request: &MapRequest, flow: &Arc<Flow>) -> Result<Box<MakeRunner>> {
+    let run = &request.run;
+    let services = ServicesOfAll::new(request, flow, &plugin.env_under(&run.env));
+    let most = run.ray.workers.unwrap_or(request.concurrency).min(request.concurrency);
+    let queues = RayQueues::new(plugin, run, most)?;
+    Ok(runners(request, Box::new(queues), services, None))
+}
+
+fn runners(
+    request: &MapRequest,
+    queues: Box<dyn Queues>,
+    services: ServicesOfAll,
+    first: Option<(Queue, Arc<Voice>)>,
+) -> Box<MakeRunner> {
+    let limit = request.run.timeout.map(|timeout| Limit { timeout, grace: request.run.grace });
+    let action =
+        Arc::new(Action { queues, limit, services, first: Mutex::new(first), threads: AtomicUsize::new(0) });
+    Box::new(move |watch| Box::new(QueuedRows::new(&action, watch)))
 }
 
 fn listener(voice: &Arc<Voice>) -> Arc<dyn QueueListener> {
@@ -215,23 +244,26 @@ enum At {
 }
 
 /// One thread and its worker.
-struct IsolatedRows {
+struct QueuedRows {
     action: Arc<Action>,
     watch: Arc<Watch>,
     voice: Arc<Voice>,
+    /// The number of this thread.
+    thread: usize,
     queue: Option<Queue>,
     hold: Arc<Hold>,
 }
 
-impl IsolatedRows {
+impl QueuedRows {
     fn new(action: &Arc<Action>, watch: &Arc<Watch>) -> Self {
         let first = action.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (queue, voice) =
-            first.map_or_else(|| (None, action.voice()), |(queue, voice)| (Some(queue), voice));
+            first.map_or_else(|| (None, Voice::new(&action.services)), |(queue, voice)| (Some(queue), voice));
+        let thread = action.threads.fetch_add(1, Ordering::Relaxed);
         let hold = Arc::new(Hold::new(action.limit));
         hold.take(queue.as_ref().map(Queue::reins));
         watch.hold(Arc::clone(&hold) as Arc<dyn Reins>);
-        Self { action: Arc::clone(action), watch: Arc::clone(watch), voice, queue, hold }
+        Self { action: Arc::clone(action), watch: Arc::clone(watch), voice, thread, queue, hold }
     }
 
     /// The worker; another one when there is none any more.
@@ -239,7 +271,8 @@ impl IsolatedRows {
         let queue = match self.queue.take() {
             Some(queue) => queue,
             None => {
-                let queue = Queue::open(&self.action.queue, &listener(&self.voice))?;
+                let queue =
+                    self.action.queues.open(self.thread, &listener(&self.voice), &self.watch.flag())?;
                 self.hold.take(Some(queue.reins()));
                 queue
             }
@@ -253,7 +286,7 @@ impl IsolatedRows {
     }
 
     /// Sends rows that are here. What cannot be sent has ended.
-    fn send(&mut self, rows: &mut Rows) {
+    fn send(&mut self, rows: &mut Rows, common: &Common) {
         let stopped = self.voice.0.is_stopped();
         rows.take_up();
         for row in rows.0.iter_mut().filter(|row| matches!(row.at, At::Here)) {
@@ -262,10 +295,10 @@ impl IsolatedRows {
             } else {
                 self.queue().and_then(|queue| queue.push(&row.params))
             };
-            row.at = match sent {
-                Ok(id) => At::Sent(id),
-                Err(error) => At::Ended(Err(error)),
-            };
+            match sent {
+                Ok(id) => row.at = At::Sent(id),
+                Err(error) => self.end(row, Err(error), common),
+            }
         }
         if let Some(queue) = &mut self.queue {
             queue.flush();
@@ -345,7 +378,7 @@ impl IsolatedRows {
     }
 }
 
-impl RowRunner for IsolatedRows {
+impl RowRunner for QueuedRows {
     fn run(&mut self, claim: &mut Claim<'_>) -> After {
         if self.queue.as_ref().is_some_and(Queue::has_ended) {
             // It died while it had nothing to do: of no row.
@@ -358,7 +391,7 @@ impl RowRunner for IsolatedRows {
                 let Some(row) = claim.next() else { break };
                 rows.add(row.number, row.params);
             }
-            self.send(&mut rows);
+            self.send(&mut rows, claim.common());
             if rows.0.is_empty() {
                 return After::GoOn;
             }
