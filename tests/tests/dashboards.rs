@@ -1,11 +1,12 @@
-//! Dashboards of Ray that stand behind TLS, or want a token. What answers here is none of Ray's, so that no cluster is
+//! Dashboards of Ray that stand behind TLS, want a token, or begin with what is then taken back. What answers here is none of Ray's, so that no cluster is
 //! needed; `ray_serve` and `ray_heads` have the same with real ones.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use synapse_tests::{Invocation, Synapse, TlsFront, library};
 
 /// Answers as a dashboard without applications and jobs to whoever has the token; gives host and port.
@@ -48,7 +49,7 @@ fn a_dashboard_behind_tls_is_spoken_to_when_its_authority_is_known() {
     let (synapse, front) = (Synapse::new(), TlsFront::before(&dashboard(None)));
     for (words, list) in [("serve status", "endpoints"), ("job list", "jobs")] {
         let listed = call(&synapse, words, &front.url()).env("SSL_CERT_FILE", front.authority());
-        assert_eq!(listed.run().code(0).document()[list], serde_json::json!([]));
+        assert_eq!(listed.run().code(0).document()[list], json!([]));
         let refused = call(&synapse, words, &front.url()).env("SSL_CERT_FILE", front.stranger());
         let error = refused.run().code(6).error();
         has(&error, "message", "https cannot be spoken with 127.0.0.1:");
@@ -84,5 +85,90 @@ fn where_there_is_no_dashboard_nothing_is_deployed() {
     for words in ["serve status", "serve delete greet", &format!("serve deploy {greet} served")] {
         let error = call(&synapse, words, "http://127.0.0.1:9").run().code(6).error();
         has(&error, "message", "Ray cannot be reached at 127.0.0.1:9");
+    }
+}
+
+/// All that a client asked a dashboard for, of which none ever gets healthy but `there`.
+struct Serving {
+    place: String,
+    put: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Serving {
+    fn start(there: Value) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let place = listener.local_addr().expect("it listens").to_string();
+        let put = Arc::new(Mutex::new(vec![json!({ "applications": [there] })]));
+        let wanted = Arc::clone(&put);
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                // One that is interrupted does not stay for its answer.
+                let _ = Self::answer(&client, &mut wanted.lock().expect("nobody panics"));
+            }
+        });
+        Self { place, put }
+    }
+
+    fn answer(mut client: &TcpStream, put: &mut Vec<Value>) -> std::io::Result<()> {
+        let mut reader = BufReader::new(client);
+        let head: Vec<String> =
+            reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+        let first = head.first().map_or("", String::as_str);
+        let length = head
+            .iter()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        reader.read_exact(&mut body)?;
+        let answer = match first {
+            line if line.contains("/api/v0/nodes") => NODES.to_owned(),
+            line if line.starts_with("PUT /api/serve/") => {
+                put.push(serde_json::from_slice(&body)?);
+                String::new()
+            }
+            line if line.contains("/api/serve/") => Self::told(&put[put.len() - 1]).to_string(),
+            _ => "{}".to_owned(),
+        };
+        write!(client, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{answer}", answer.len())
+    }
+
+    /// What Ray would tell of it.
+    fn told(wanted: &Value) -> Value {
+        let mut told = json!({ "applications": {} });
+        for config in wanted["applications"].as_array().into_iter().flatten() {
+            let status = if config["args"]["healthy"] == true { "RUNNING" } else { "DEPLOYING" };
+            let name = config["name"].as_str().unwrap_or_default();
+            told["applications"][name] = json!({
+                "route_prefix": config["route_prefix"], "status": status, "deployed_app_config": config,
+            });
+        }
+        told
+    }
+
+    /// The names of the applications of each request that changed something.
+    fn asked_for(&self) -> Vec<Vec<String>> {
+        let put = self.put.lock().expect("nobody panics");
+        let names = |wanted: &Value| {
+            let all = wanted["applications"].as_array().into_iter().flatten();
+            all.map(|it| it["name"].as_str().unwrap_or_default().to_owned()).collect()
+        };
+        put.iter().map(names).collect()
+    }
+}
+
+#[test]
+fn a_deploy_that_is_interrupted_is_taken_back() {
+    let args = json!({ "healthy": true, "synapse": { "name": "asked" } });
+    let cluster = Serving::start(json!({ "name": "asked-before", "route_prefix": "/asked", "args": args }));
+    let synapse = Synapse::new();
+    let deploy = format!("serve deploy {} served --name asked", library("misbehave").display());
+    for (signal, code) in [(libc::SIGINT, 130), (libc::SIGTERM, 143)] {
+        let mut running = call(&synapse, &deploy, &format!("http://{}", cluster.place)).start();
+        running.until_it_says("starting replicas beside");
+        running.signal(signal);
+        let ended = running.wait().code(code);
+        ended.says("what was begun is taken back").says("`asked` answers as before");
+        let asked = cluster.asked_for();
+        assert_eq!(asked[asked.len() - 2].len(), 2, "it was begun with: {asked:?}");
+        assert_eq!(asked[asked.len() - 1], ["asked-before"], "{asked:?}");
     }
 }

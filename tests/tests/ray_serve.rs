@@ -1,14 +1,17 @@
 //! Endpoints on a Ray cluster, whose Ray Client address stands in `SYNAPSE_TEST_RAY`.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use synapse_ray::Route;
-use synapse_tests::{Ended, Invocation, Synapse, fits};
+use synapse_tests::{Ended, Generated, Invocation, Synapse, TlsFront, fits, library};
 use tokio::runtime::Runtime;
 
 /// Long before anything would end by itself.
@@ -24,9 +27,12 @@ fn serve(synapse: &Synapse, words: &str) -> Invocation {
 }
 
 fn deploy(synapse: &Synapse, name: &str, words: &str) -> Invocation {
-    let library = synapse_tests::library("misbehave");
+    deploy_action(synapse, &library("misbehave"), "served", name, words)
+}
+
+fn deploy_action(synapse: &Synapse, plugin: &Path, action: &str, name: &str, words: &str) -> Invocation {
     let cpus = if words.contains("--cpus") { "" } else { "--cpus 0.01" };
-    serve(synapse, "deploy").arg(library).words("served --name").arg(name).words(cpus).words(words)
+    serve(synapse, "deploy").arg(plugin).words(action).words("--name").arg(name).words(cpus).words(words)
 }
 
 /// An endpoint that is deleted in the end.
@@ -39,7 +45,12 @@ struct Endpoint {
 impl Endpoint {
     fn deploy(name: &'static str, words: &str) -> Self {
         let synapse = Synapse::new();
-        let document = deploy(&synapse, name, words).run().code(0).document();
+        let deployed = deploy(&synapse, name, words).run();
+        Self::of(synapse, name, &deployed.code(0))
+    }
+
+    fn of(synapse: Synapse, name: &'static str, deployed: &Ended) -> Self {
+        let document = deployed.document();
         fits(&document, "serve-deploy");
         let url = document["endpoint"]["url"].as_str().expect("a URL").to_owned();
         Self { synapse, name, url }
@@ -341,6 +352,249 @@ fn an_endpoint_sleeps_while_nobody_asks_and_wakes() {
         thread::sleep(Duration::from_millis(500));
     }
     assert_eq!(endpoint.post("", "{}").0, 200);
+}
+
+/// What clients that ask at the same time are answered, in their order.
+fn at_once(url: &str, bodies: &[String]) -> Vec<(u16, Value)> {
+    thread::scope(|scope| {
+        let asked: Vec<_> = bodies.iter().map(|body| scope.spawn(|| post(url, "", body))).collect();
+        asked.into_iter().map(|one| one.join().expect("an answer")).collect()
+    })
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn more_requests_than_may_wait_are_refused() {
+    let endpoint = Endpoint::deploy("full", "--at-once 1 --max-waiting 1");
+    assert_eq!(endpoint.post("", "{}").0, 200);
+    let answers = at_once(&endpoint.url, &vec![r#"{"sleep": 2000}"#.to_owned(); 8]);
+    let count = |wanted: u16| answers.iter().filter(|(status, _)| *status == wanted).count();
+    assert_eq!(count(200) + count(503), 8, "{answers:?}");
+    assert!(count(200) >= 2 && count(503) >= 1, "{answers:?}");
+    // They leave nothing behind.
+    assert_eq!(endpoint.post("", "{}").0, 200);
+}
+
+fn numbers(numbers: &[i64]) -> String {
+    json!({ "numbers": numbers }).to_string()
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn requests_that_come_together_are_one_call_and_have_their_own_answers() {
+    let synapse = Synapse::new();
+    let batched =
+        |words: &str| deploy_action(&synapse, &library("misbehave"), "doubles", "joins", words).run();
+    let refused = deploy(&synapse, "joins", "--max-batch 8").run().code(2).error();
+    assert!(refused["message"].as_str().is_some_and(|text| text.contains("takes no list")), "{refused}");
+    let deployed = batched("--max-batch 8 --batch-wait 1s").code(0);
+    let endpoint = Endpoint::of(Synapse::new(), "joins", &deployed);
+    let values = |answer: &Value| {
+        let all = answer["doubled"].as_array().expect("a list").iter();
+        all.map(|it| it["value"].as_i64().expect("a number")).collect::<Vec<_>>()
+    };
+    let together = |answer: &Value| answer["doubled"][0]["together"].as_u64().expect("a number");
+    let bodies =
+        [numbers(&[1]), numbers(&[2, 3]), numbers(&[4]), r#"{"numbers": [5], "note": "n"}"#.to_owned()];
+    let answers = at_once(&endpoint.url, &bodies);
+    assert!(answers.iter().all(|(status, _)| *status == 200), "{answers:?}");
+    let doubled: Vec<_> = answers.iter().map(|(_, answer)| values(answer)).collect();
+    assert_eq!(doubled, [vec![2], vec![4, 6], vec![8], vec![10]]);
+    assert!(answers[..3].iter().any(|(_, answer)| together(answer) > 2), "none were joined: {answers:?}");
+    // Its other params are its own, and so it is asked alone.
+    assert_eq!((&answers[3].1["note"], together(&answers[3].1)), (&json!("n"), 1));
+    // One that fails, one that breaks a rule and one that ends its worker fail alone.
+    for (wrong, status, kind) in
+        [("-7", 500, "execution"), ("\"x\"", 422, "validation"), ("13", 500, "worker_crashed")]
+    {
+        let wrong = format!("{{\"numbers\": [{wrong}]}}");
+        let answers = at_once(&endpoint.url, &[numbers(&[1]), wrong, numbers(&[2, 3])]);
+        assert_eq!((answers[1].0, &answers[1].1["error"]["kind"]), (status, &json!(kind)), "{answers:?}");
+        assert_eq!((answers[0].0, values(&answers[0].1)), (200, vec![2]), "{answers:?}");
+        assert_eq!((answers[2].0, values(&answers[2].1)), (200, vec![4, 6]), "{answers:?}");
+    }
+}
+
+/// The applications of an endpoint that are not being deleted.
+fn there(synapse: &Synapse, name: &str) -> Vec<Value> {
+    let listed = serve(synapse, "status").run().code(0).document();
+    let all = listed["endpoints"].as_array().expect("a list").iter();
+    all.filter(|it| it["name"] == name && it["status"] != "deleting").cloned().collect()
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn a_deploy_that_is_interrupted_is_taken_back() {
+    let endpoint = Endpoint::deploy("stays", "--env VERSION=one");
+    let interrupted = |name: &str, begun: usize, signal: i32, code: i32| {
+        let mut running = deploy(&endpoint.synapse, name, "--env VERSION=two --env SLOW=600").start();
+        running.until_it_says("starting replicas");
+        let asked = Instant::now();
+        while there(&endpoint.synapse, name).len() < begun {
+            assert!(asked.elapsed() < SOON, "the cluster did not begin with it");
+            thread::sleep(Duration::from_millis(100));
+        }
+        running.signal(signal);
+        running.wait().code(code).says("what was begun is taken back")
+    };
+    interrupted("stays", 2, libc::SIGINT, 130).says("`stays` answers as before");
+    let left = there(&endpoint.synapse, "stays");
+    assert_eq!((left.len(), &left[0]["url"]), (1, &json!(endpoint.url)));
+    assert_eq!(endpoint.post("", "{}").1["version"], "one");
+    // Nothing is left of a first one either.
+    interrupted("starts", 1, libc::SIGTERM, 143);
+    assert_eq!(there(&endpoint.synapse, "starts"), Vec::<Value>::new());
+}
+
+/// What the cluster knows of its nodes, changed until it is dropped.
+struct OlderNodes {
+    facts: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl OlderNodes {
+    /// All of them have this glibc.
+    fn with(glibc: &str) -> Self {
+        let address = cluster().parse().expect("an address");
+        runtime().block_on(async {
+            let client = synapse_ray::Client::connect(&address).await.expect("the cluster answers");
+            let mut facts = Vec::new();
+            for node in client.kv_list("synapse/node/").await.expect("the store answers") {
+                let known =
+                    client.kv_get(node.clone()).await.expect("the store answers").expect("it is there");
+                let mut old: Value = serde_json::from_slice(&known).expect("JSON");
+                old["glibc"] = json!(glibc);
+                client.kv_put(node.clone(), old.to_string(), true).await.expect("the store answers");
+                facts.push((node.to_vec(), known.to_vec()));
+            }
+            assert!(!facts.is_empty(), "no node was asked");
+            Self { facts }
+        })
+    }
+}
+
+impl Drop for OlderNodes {
+    fn drop(&mut self) {
+        let address = cluster().parse().expect("an address");
+        runtime().block_on(async {
+            let client = synapse_ray::Client::connect(&address).await.expect("the cluster answers");
+            for (node, facts) in self.facts.drain(..) {
+                client.kv_put(node, facts, true).await.expect("the store answers");
+            }
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn what_the_nodes_could_not_run_is_not_shipped() {
+    let endpoint = Endpoint::deploy("older", "--env VERSION=one");
+    let nodes = OlderNodes::with("2.3");
+    let job = endpoint.synapse.act("misbehave", "echo -P n=1 --mode job --json --cpus 0.01");
+    let job = job.env("RAY_ADDRESS", cluster()).env("PATH", "").run().code(5).error();
+    for error in [endpoint.again("--env VERSION=two").code(5).error(), job] {
+        assert_eq!(error["kind"], "incompatible_plugin");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.contains("has glibc 2.3, the plugin needs 2."), "{error}");
+        let hint = error["hint"].as_str().unwrap_or_default();
+        assert!(hint.contains("`synapse plugin build --release --glibc 2.3`"), "{error}");
+    }
+    drop(nodes);
+    endpoint.again("--env VERSION=two").code(0);
+}
+
+const NATIVE: &str = r#"//! Asks a library that is shipped with it.
+
+use synapse_sdk::prelude::*;
+
+#[link(name = "answers")]
+unsafe extern "C" {
+    safe fn answer() -> i32;
+}
+
+/// Asks the library.
+#[action]
+pub fn ask(_params: (), _ctx: &Context) -> Result<i32> {
+    Ok(answer())
+}
+
+synapse_sdk::export_plugin!(ask);
+"#;
+
+/// A plugin with a native library in the folder that its config names.
+fn native_plugin() -> Generated {
+    let plugin = Generated::new("ships_native", NATIVE);
+    let native = plugin.folder().join("wheels");
+    fs::create_dir_all(&native).expect("a folder");
+    plugin.write("wheels/answers.c", "int answer(void) { return 42; }\n");
+    let search = native.display();
+    plugin.write(
+        "build.rs",
+        &format!(
+            "fn main() {{ println!(\"cargo:rustc-link-search={search}\"); \
+             println!(\"cargo:rustc-link-arg=-Wl,-rpath,$ORIGIN\"); }}\n"
+        ),
+    );
+    let mut compiler = Command::new("cc");
+    let made = compiler.args(["-shared", "-fPIC", "-o", "libanswers.so", "answers.c"]).current_dir(native);
+    assert!(made.status().expect("a C compiler, which Rust links with").success());
+    plugin
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn native_libraries_travel_with_their_plugin() {
+    let synapse = Synapse::new();
+    let plugin = native_plugin();
+    let wheels = plugin.folder().join("wheels");
+    let built = plugin.call(&synapse, "plugin build --json").arg(plugin.folder());
+    built.env("LD_LIBRARY_PATH", &wheels).run().code(0);
+    let released = plugin.call(&synapse, "plugin build --release --json").arg(plugin.folder());
+    let released = released.env("LD_LIBRARY_PATH", &wheels).run().code(0).document();
+    let bundle = PathBuf::from(released["dist"]["bundle"]["path"].as_str().expect("a bundle"));
+    // Its folder, its bundle, and its library with the other one beside it.
+    let beside = tempfile::tempdir().expect("a folder");
+    let library = beside.path().join("libships_native.so");
+    fs::copy(released["dist"]["library"]["path"].as_str().expect("a library"), &library).expect("a copy");
+    fs::copy(wheels.join("libanswers.so"), beside.path().join("libanswers.so")).expect("a copy");
+    for (number, named) in [plugin.folder(), &bundle, &library].into_iter().enumerate() {
+        let run = |mode: &str| {
+            let run =
+                plugin.call(&synapse, "plugin run --json").arg(named).words("ask --cpus 0.01").words(mode);
+            run.env("RAY_ADDRESS", cluster()).run().code(0).document()
+        };
+        assert_eq!(run("--mode task --ray-idle 1s")["result"], 42, "{}", named.display());
+        if number > 0 {
+            assert_eq!(run("--mode job --follow")["result"], 42, "{}", named.display());
+        }
+    }
+    let deployed = deploy_action(&synapse, &bundle, "ask", "asks", "").run().code(0);
+    let endpoint = Endpoint::of(Synapse::new(), "asks", &deployed);
+    assert_eq!(endpoint.post("", ""), (200, json!(42)));
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
+fn all_of_it_works_with_a_dashboard_behind_tls() {
+    let (synapse, front) = (Synapse::new(), TlsFront::before("127.0.0.1:8265"));
+    let over =
+        |call: Invocation| call.env("RAY_ADDRESS", front.url()).env("SSL_CERT_FILE", front.authority());
+    let deployed = over(deploy(&synapse, "behind", "--env VERSION=one")).run().code(0);
+    let endpoint = Endpoint::of(Synapse::new(), "behind", &deployed);
+    let called = over(serve(&synapse, "call behind -P sleep=10 --stream")).run().code(0);
+    assert_eq!(called.document()["result"]["version"], "one");
+    // What stands before the proxies may speak TLS as well.
+    let proxies = TlsFront::before("127.0.0.1:8000");
+    let url = endpoint.url.replace("http://127.0.0.1:8000", &proxies.url());
+    let called = serve(&synapse, "call --params {}").arg(url).env("SSL_CERT_FILE", proxies.authority());
+    assert_eq!(called.run().code(0).document()["result"]["version"], "one");
+    let job = synapse.act("misbehave", "prints --mode job --json --cpus 0.01");
+    let id = over(job).run().code(0).document()["run"]["job_id"].as_str().expect("an id").to_owned();
+    // Over a WebSocket, to its end.
+    over(synapse.call("job logs --follow").arg(&id)).run().code(0);
+    assert_eq!(
+        over(synapse.call("job get --json").arg(&id)).run().code(0).document()["job"]["status"],
+        "succeeded"
+    );
 }
 
 #[test]

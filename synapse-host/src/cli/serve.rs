@@ -16,9 +16,11 @@ use super::job::ClusterArgs;
 use super::output::{Output, table};
 use super::params::ParamsArgs;
 use super::ray::resource;
-use super::run_action::{ResourceArgs, env_of};
+use super::run_action::{ResourceArgs, Signals, env_of};
 use super::target::{TargetArgs, target_and_action, with_resolver};
-use crate::run::{Answered, Endpoint, EndpointOptions, Endpoints, Mode, RayOptions, RunRequest};
+use crate::run::{
+    Answered, BatchOptions, Endpoint, EndpointOptions, Endpoints, Mode, RayOptions, RunRequest,
+};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum ServeCommand {
@@ -43,6 +45,7 @@ impl ClusterArgs {
 Examples:
   synapse serve deploy examples/classifier predict --replicas 1..4 --ray-address http://head:8265
   synapse serve deploy examples/greet greet --name hello --route /v1/hello --timeout 10s
+  synapse serve deploy examples/classifier predict --max-batch 64 --batch-over rows=predictions
   curl http://head:8000/greet-greet -d '{\"name\": \"Ada\"}'")]
 pub(crate) struct DeployArgs {
     /// The action, after the plugin (a folder, bundle, .so file or code) unless
@@ -66,9 +69,19 @@ pub(crate) struct DeployArgs {
     /// How long replicas stay that are not needed any more
     #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME", default_value = "5m")]
     idle: Duration,
-    /// Requests that a replica works on at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
-    at_once: u32,
+    /// Requests that a replica works on at once [default: 16, or twice --max-batch]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    at_once: Option<u32>,
+    /// Join requests that come together into one call of the action, which takes a list: so many items at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    max_batch: Option<u32>,
+    /// How long a request waits for others that are joined with it
+    #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME", default_value = "5ms")]
+    #[arg(requires = "max_batch")]
+    batch_wait: Duration,
+    /// The list among the params that is joined, and the one in the result that is parted, where there are several
+    #[arg(long, value_name = "PARAM=RESULT", requires = "max_batch")]
+    batch_over: Option<String>,
     /// Requests that may wait at a proxy; more are refused with status 503
     #[arg(long, value_name = "N")]
     max_waiting: Option<u32>,
@@ -168,12 +181,20 @@ impl DeployArgs {
             Some(name) => name,
             None => name_of(&format!("{}-{action}", plugin.config().code)),
         };
+        let batch = self.max_batch.map(|most| BatchOptions {
+            most: most as usize,
+            wait: self.batch_wait,
+            over: self.batch_over.clone(),
+        });
         let options = EndpointOptions {
             route: self.route.unwrap_or_else(|| format!("/{name}")),
             name,
             replicas: self.replicas,
             idle: self.idle,
-            at_once: self.at_once,
+            at_once: self
+                .at_once
+                .unwrap_or_else(|| self.max_batch.map_or(16, |most| most.saturating_mul(2).max(16))),
+            batch,
             waiting: self.max_waiting,
             workers: self.workers,
             patience: self.wait,
@@ -186,7 +207,10 @@ impl DeployArgs {
             .resources(self.resources.resources())
             .strict_result(self.strict_result)
             .ray(ray);
-        let endpoint = endpoints.deploy(&plugin, &request, &options, &mut |text| output.note(text))?;
+        let signals = Signals::install()?;
+        let stop = || signals.count() > 0;
+        let deployed = endpoints.deploy(&plugin, &request, &options, &stop, &mut |text| output.note(text));
+        let endpoint = deployed.map_err(|error| signals.explain(error))?;
         output.note(&format!(
             "it answers: `synapse serve call {} --ray-address {}`",
             endpoint.name,

@@ -35,6 +35,7 @@ mod stream;
 mod watched;
 
 pub use agent::{AgentOptions, serve_agent};
+pub(crate) use endpoint::BatchOptions;
 pub use endpoint::run_endpoint;
 pub use flight::Flight;
 pub(crate) use folder::SharedFolder;

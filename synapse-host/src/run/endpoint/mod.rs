@@ -6,11 +6,13 @@
 //! crash costs the requests that were under way there and no more.
 
 mod ask;
+mod batch;
 
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,6 +25,9 @@ use synapse_sdk::schema::form;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
 use self::ask::{Ask, Wanted};
+pub(crate) use self::batch::BatchOptions;
+pub(super) use self::batch::Batching;
+use self::batch::{Asked, Joining};
 use super::handle::{Reins, Run};
 use super::isolated::{IsolatedRun, end_idle_workers_after, share_workers};
 use super::request::{Mode, Resources, RunRequest};
@@ -52,6 +57,9 @@ pub(super) struct EndpointSpec {
     pub(super) env: Env,
     /// How many workers share the requests.
     pub(super) workers: usize,
+    /// How requests are joined, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) batching: Option<Batching>,
 }
 
 /// Answers requests until the socket that is standard input ends.
@@ -61,10 +69,10 @@ pub fn run_endpoint() -> ExitCode {
         Err(error) => return refuse(&error.into()),
     };
     let line = Line { socket, sending: Mutex::default(), stops: Mutex::default() };
-    match EndpointSpec::find().and_then(EndpointSpec::open) {
+    match EndpointSpec::find().and_then(EndpointSpec::open).and_then(started) {
         Ok(endpoint) => {
             line.reply(0, &Reply::json(200, "null"));
-            serve(&Arc::new(line), &Arc::new(endpoint));
+            serve(&Arc::new(line), &endpoint);
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -72,6 +80,17 @@ pub fn run_endpoint() -> ExitCode {
             refuse(&error)
         }
     }
+}
+
+/// The endpoint, with whoever joins its requests at work.
+fn started((endpoint, asked): (Endpoint, Option<Receiver<Asked>>)) -> Result<Arc<Endpoint>> {
+    let endpoint = Arc::new(endpoint);
+    if let Some(asked) = asked {
+        let at = Arc::clone(&endpoint);
+        let work = move || at.joining.as_ref().map(|joining| batch::join(&at, joining, &asked));
+        thread::Builder::new().name("join".into()).spawn(work)?;
+    }
+    Ok(endpoint)
 }
 
 fn refuse(error: &PluginError) -> ExitCode {
@@ -99,7 +118,7 @@ impl EndpointSpec {
     }
 
     /// Loads the plugin and makes the action's object.
-    fn open(self) -> Result<Endpoint> {
+    fn open(self) -> Result<(Endpoint, Option<Receiver<Asked>>)> {
         let plugin = Plugin::open(self.library.as_ref(), None)?;
         share_workers(self.workers);
         end_idle_workers_after(Duration::MAX);
@@ -114,13 +133,17 @@ impl EndpointSpec {
         let config = plugin.config();
         let facts = json!({ "plugin": config.code, "version": config.version, "action": request.action });
         IsolatedRun::prepare(&plugin, &request, None, None, Arc::default())?.instantiate()?;
-        Ok(Endpoint {
+        let joining = self.batching.map(|batching| Joining::new(batching, &schema)).transpose()?;
+        let (joining, asked) = joining.unzip();
+        let endpoint = Endpoint {
             form: Value::Array(form::form(&schema)).to_string(),
             schema: schema.to_string(),
             health: json!({ "status": "ok", "endpoint": facts }).to_string(),
             plugin,
             request,
-        })
+            joining,
+        };
+        Ok((endpoint, asked))
     }
 }
 
@@ -131,16 +154,17 @@ struct Endpoint {
     schema: String,
     form: String,
     health: String,
+    joining: Option<Joining>,
 }
 
 impl Endpoint {
-    fn take(self: &Arc<Self>, line: &Arc<Line>, id: u64, payload: &[u8]) {
+    fn take(&self, line: &Arc<Line>, id: u64, payload: &[u8]) {
         let ask = match Ask::read(payload) {
             Ok(ask) => ask,
             Err(error) => return line.reply(id, &Reply::error(&error)),
         };
         let told = match ask.wanted() {
-            Wanted::Run { streamed } => return self.start(line, id, ask.body, streamed),
+            Wanted::Run { streamed } => return self.run(line, id, ask.body, streamed),
             Wanted::Schema => Reply::json(200, &self.schema),
             Wanted::Form => Reply::json(200, &self.form),
             Wanted::Health => Reply::json(200, &self.health),
@@ -149,7 +173,7 @@ impl Endpoint {
         line.reply(id, &told);
     }
 
-    fn start(self: &Arc<Self>, line: &Arc<Line>, id: u64, params: &[u8], streamed: bool) {
+    fn run(&self, line: &Arc<Line>, id: u64, params: &[u8], streamed: bool) {
         let params = match std::str::from_utf8(params) {
             Ok("") => "{}",
             Ok(params) => params,
@@ -159,6 +183,20 @@ impl Endpoint {
                 return line.reply(id, &Reply::error(&error));
             }
         };
+        let waits = |joining: &Joining| !streamed && joining.takes(line, id, params);
+        if !self.joining.as_ref().is_some_and(waits) {
+            self.start(line, id, params, streamed);
+        }
+    }
+
+    /// The result of a call, which is waited for.
+    fn call(&self, params: &str) -> Result<String> {
+        let run = Run::start(&self.plugin, &self.request.clone().params_json(params))?;
+        Ok(run.result()?.json().to_owned())
+    }
+
+    /// Answers one request with a call of its own.
+    fn start(&self, line: &Arc<Line>, id: u64, params: &str, streamed: bool) {
         let run = match Run::start(&self.plugin, &self.request.clone().params_json(params)) {
             Ok(run) => run,
             Err(error) => return line.reply(id, &Reply::error(&error)),
@@ -187,6 +225,13 @@ struct Line {
 }
 
 impl Line {
+    /// One whose other end nobody holds.
+    #[cfg(test)]
+    fn nowhere() -> Self {
+        let (here, _) = std::os::unix::net::UnixStream::pair().expect("a pair of sockets");
+        Self { socket: Socket::new(here.into()), sending: Mutex::default(), stops: Mutex::default() }
+    }
+
     fn began(&self, id: u64, reins: Reins) {
         self.stops.lock().unwrap_or_else(PoisonError::into_inner).insert(id, reins);
     }

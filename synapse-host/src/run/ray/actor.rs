@@ -17,6 +17,7 @@ use synapse_sdk::{ErrorKind, PluginError};
 use tokio::runtime::Runtime;
 
 use super::driver::Driver;
+use super::natives::natives;
 use super::nodes::Nodes;
 use super::options::{RayOptions, RayPath};
 use super::stopper::Stopper;
@@ -60,8 +61,10 @@ pub(super) struct Worker {
     pub(super) name: String,
     options: RayOptions,
     resources: Resources,
-    library: PathBuf,
-    program: PathBuf,
+    pub(super) library: PathBuf,
+    pub(super) program: PathBuf,
+    /// Native libraries, which travel beside the plugin's.
+    pub(super) natives: Vec<PathBuf>,
     pub(super) package: String,
 }
 
@@ -90,21 +93,22 @@ impl Worker {
     /// A file that travels cannot be read.
     pub(super) fn of(plugin: &Plugin, request: &RunRequest, number: usize) -> Result<Self> {
         /// The last ones, with the state of their files: a short call takes about as long as finding them out.
-        static LAST: Mutex<VecDeque<(Worker, usize, [FileState; 2])>> = Mutex::new(VecDeque::new());
+        static LAST: Mutex<VecDeque<(Worker, usize, Vec<FileState>)>> = Mutex::new(VecDeque::new());
         let library = std::path::absolute(&plugin.image().path)?;
         let program = worker_program::program()?;
         let resources = Resources { open_files: None, ..request.resources };
-        let states = [state(&library)?, state(&program)?];
         let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |(worker, its_number, its_states): &&(Self, usize, [FileState; 2])| {
-            (*its_number, its_states, &worker.resources) == (number, &states, &resources)
+        let fits = |(worker, its_number, states): &&(Self, usize, Vec<FileState>)| {
+            (*its_number, &worker.resources) == (number, &resources)
                 && (&worker.library, &worker.program) == (&library, &program)
                 && worker.options == request.ray
+                && worker.states().is_ok_and(|now| now == *states)
         };
         if let Some((worker, ..)) = last().iter().find(fits) {
             return Ok(worker.clone());
         }
         let worker = Self::found_out(plugin, request, number, library, program)?;
+        let states = worker.states()?;
         let mut last = last();
         last.truncate(LAST_ONES - 1);
         last.push_front((worker.clone(), number, states));
@@ -119,7 +123,11 @@ impl Worker {
         program: PathBuf,
     ) -> Result<Self> {
         let resources = Resources { open_files: None, ..request.resources };
-        let files = format!("{} {}", digest(&program)?, digest(&library)?);
+        let natives = natives(plugin, &request.plugin)?;
+        let mut files = format!("{} {}", digest(&program)?, digest(&library)?);
+        for native in &natives {
+            files.push_str(&format!(" {} {}", file_name(native), digest(native)?));
+        }
         let amounts = (&resources, &request.ray.resources);
         let made_of = format!("{files} {SHIM} {}", serde_json::to_string(&amounts)?);
         let code = &plugin.config().code;
@@ -133,8 +141,14 @@ impl Worker {
             resources,
             library,
             program,
+            natives,
             package: Package::uri(&format!("synapse{}", short(&files))),
         })
+    }
+
+    /// The files that travel, as they are now.
+    fn states(&self) -> Result<Vec<FileState>> {
+        [&self.library, &self.program].into_iter().chain(&self.natives).map(|path| state(path)).collect()
     }
 
     /// The digest of the plugin's file.
@@ -268,7 +282,7 @@ impl Worker {
         }
         let (nodes, wanted) = (Nodes::of(driver).await?, self.wanted());
         nodes.check_feasible(&wanted)?;
-        nodes.check(client, driver, &wanted, &self.library, &self.program).await?;
+        nodes.check(client, self).await?;
         tell("starting a worker on Ray");
         client
             .ensure_package(&self.package, || self.pack(None).map_err(Failure))
@@ -370,10 +384,10 @@ impl Worker {
         if let Some((name, bytes)) = beside {
             package.add(name, bytes, 0o600).map_err(failure)?;
         }
-        for (name, path, mode) in [
-            ("synapse-worker".to_owned(), &self.program, 0o755),
-            (file_name(&self.library), &self.library, 0o644),
-        ] {
+        let mut files = vec![("synapse-worker".to_owned(), &self.program, 0o755)];
+        let libraries = std::iter::once(&self.library).chain(&self.natives);
+        files.extend(libraries.map(|path| (file_name(path), path, 0o644)));
+        for (name, path, mode) in files {
             let read = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
             package.add(&name, &read, mode).map_err(failure)?;
         }

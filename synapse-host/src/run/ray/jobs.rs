@@ -74,7 +74,9 @@ impl Jobs {
         };
         runtime()?.block_on(async {
             // What can never be granted would stay there, and could not be stopped.
-            Nodes::listed(self.dashboard.nodes().await.map_err(failure)?).check_feasible(&worker.wanted())?;
+            let nodes = Nodes::listed(self.dashboard.nodes().await.map_err(failure)?);
+            nodes.check_feasible(&worker.wanted())?;
+            nodes.check_at(&self.address, &worker).await?;
             let env = self.environment(&worker, &spec).await?;
             let mut job = JobRequest::new(COMMAND).submission_id(&id).runtime_env(env);
             for (name, amount) in worker.wanted() {

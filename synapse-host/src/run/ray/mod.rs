@@ -6,11 +6,14 @@
 //! agent, whose address stands in the cluster's store, or through Ray Client.
 
 mod actor;
+mod ask;
 mod calls;
+mod deploy;
 mod driver;
 mod endpoints;
 mod job_run;
 mod jobs;
+mod natives;
 mod nodes;
 mod options;
 mod probe;
@@ -27,8 +30,10 @@ use synapse_sdk::events::{Event, Level};
 use synapse_sdk::services::{AgentClient, Client, RunInfo, Services};
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
+pub(crate) use self::ask::Answered;
 use self::calls::Target;
-pub(crate) use self::endpoints::{Answered, Endpoint, EndpointOptions, Endpoints};
+pub(crate) use self::deploy::EndpointOptions;
+pub(crate) use self::endpoints::{Endpoint, Endpoints};
 pub(super) use self::job_run::JobRun;
 pub(crate) use self::jobs::{Jobs, Told};
 pub use self::options::{RayOptions, RayPath};

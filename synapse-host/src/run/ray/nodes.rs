@@ -3,17 +3,19 @@
 //! stands in the cluster's store.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value as Json;
-use synapse_ray::{ActorOptions, Client, Result as RayResult};
+use synapse_ray::{ActorOptions, Address, Client, ConnectOptions};
+use synapse_sdk::abi::identity::TARGET;
 use synapse_sdk::errors::{IncompatiblePlugin, Result};
 use synapse_sdk::{ErrorKind, PluginError};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
-use super::actor::failure;
+use super::actor::{Worker, failure, file_name};
 use super::driver::Driver;
 use crate::check::{PluginFile, Version};
 
@@ -28,10 +30,14 @@ class SynapseNode:
             libc = None
         return json.dumps({"machine": platform.machine(), "glibc": libc}).encode()
 "#;
+/// What the worker's program is called.
+const WORKER: &str = "synapse-worker";
 /// Of a larger cluster as many nodes are asked.
 const MOST: usize = 64;
 /// A node that does not answer in time may still do when it is needed.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The port of Ray Client, where only the dashboard is needed, may take so long to answer.
+const REACH: Duration = Duration::from_secs(2);
 
 /// Resources by their names, and how much of each is needed.
 pub(super) type Wanted = [(String, f64)];
@@ -47,7 +53,7 @@ struct Node {
 
 /// What a file needs of the machine it runs on.
 struct Needs {
-    what: &'static str,
+    what: String,
     glibc: Option<Version>,
 }
 
@@ -116,28 +122,34 @@ impl Nodes {
             .hint("ask for less with --cpus, --gpus, --memory or --ray-resource, or add nodes"))
     }
 
-    /// Holds plugin and worker against all nodes that might get them.
+    /// As [`check`](Self::check), for what travels by way of the dashboard. Nodes are asked through Ray
+    /// Client; where its port cannot be reached, the worker tells when it starts there.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub(super) async fn check_at(&self, address: &Address, worker: &Worker) -> Result<()> {
+        let options = ConnectOptions { patience: REACH, ..ConnectOptions::from_env() };
+        match Client::connect_with(address, options).await {
+            Ok(client) => self.check(&client, worker).await,
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Holds plugin and worker, and what travels with them, against all nodes that might get them.
     ///
     /// # Errors
     /// [`IncompatiblePlugin`](ErrorKind::IncompatiblePlugin) naming the first
     /// node that could not run them.
-    pub(super) async fn check(
-        &self,
-        client: &Client,
-        driver: &Driver,
-        wanted: &Wanted,
-        plugin: &Path,
-        worker: &Path,
-    ) -> Result<()> {
-        let needs = [("the plugin", plugin), ("synapse-worker", worker)];
-        let needs = needs.map(|(what, path)| Needs { what, glibc: glibc_of(path) });
+    pub(super) async fn check(&self, client: &Client, worker: &Worker) -> Result<()> {
+        let wanted = worker.wanted();
+        let needs = needs(worker);
         let mut asked = JoinSet::new();
-        for node in self.0.iter().filter(|node| node.room(wanted) > 0).take(MOST) {
-            let (client, driver) = (client.clone(), driver.clone());
+        for node in self.0.iter().filter(|node| node.room(&wanted) > 0).take(MOST) {
+            let client = client.clone();
             let (id, address) = (node.id.clone(), node.address.clone());
             asked.spawn(async move {
-                let facts = timeout(PATIENCE, facts_of(&client, &driver, &id, &address)).await;
-                (address, facts.ok().and_then(RayResult::ok).flatten())
+                let facts = timeout(PATIENCE, facts_of(&client, &id, &address)).await;
+                (address, facts.ok().and_then(Result::ok).flatten())
             });
         }
         while let Some(answer) = asked.join_next().await {
@@ -161,24 +173,41 @@ impl Node {
     }
 }
 
+/// What all that travels needs of a node.
+fn needs(worker: &Worker) -> Vec<Needs> {
+    let of = |what: String, path: &Path| Needs { what, glibc: glibc_of(path) };
+    let mut needs = vec![of("the plugin".to_owned(), &worker.library)];
+    needs.push(of(WORKER.to_owned(), &worker.program));
+    let shipped = |path: &PathBuf| of(format!("{}, which the plugin ships,", file_name(path)), path);
+    needs.extend(worker.natives.iter().map(shipped));
+    needs
+}
+
 /// What cannot be read is not known to need anything.
 fn glibc_of(path: &Path) -> Option<Version> {
     PluginFile::read(path).ok()?.needs?.glibc
 }
 
-async fn facts_of(client: &Client, driver: &Driver, id: &str, address: &str) -> RayResult<Option<Facts>> {
+async fn facts_of(client: &Client, id: &str, address: &str) -> Result<Option<Facts>> {
     let key = format!("synapse/node/{id}");
-    if let Some(known) = client.kv_get(key.clone()).await? {
+    if let Some(known) = client.kv_get(key.clone()).await.map_err(failure)? {
         return Ok(serde_json::from_slice(&known).ok());
     }
+    let driver = Driver::of(client).await?;
+    let facts = ask(&driver, address).await.map_err(failure)?;
+    client.kv_put(key, facts.clone(), true).await.map_err(failure)?;
+    Ok(serde_json::from_slice(&facts).ok())
+}
+
+/// Asks a node, by way of an actor there.
+async fn ask(driver: &Driver, address: &str) -> synapse_ray::Result<Bytes> {
     // Each node has a resource of its own name.
     let there = ActorOptions::new().num_cpus(0.0).resource(format!("node:{address}"), 0.001);
     let actor = driver.create_actor(SOURCE, CLASS, &[], &there).await?;
     let answer = actor.call("facts", &[]).await?;
     let facts = driver.get(&answer, Some(PATIENCE)).await?.into_bytes()?;
     actor.kill().await?;
-    client.kv_put(key, facts.clone(), true).await?;
-    Ok(serde_json::from_slice(&facts).ok())
+    Ok(facts)
 }
 
 impl Needs {
@@ -201,13 +230,22 @@ impl Needs {
         match Version::parse(there) {
             Some(version) if version < *needed => {
                 let message = format!("node {address} has glibc {there}, {what} needs {needed}");
-                let hint = format!(
-                    "rebuild with `synapse plugin build` on a system with glibc {there} or older, and build \
-                     `synapse` there too"
-                );
-                Err(IncompatiblePlugin::new(message).hint(hint))
+                Err(IncompatiblePlugin::new(message).hint(self.how(there)))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// How one is made that runs with the C library of a node.
+    fn how(&self, glibc: &str) -> String {
+        match &*self.what {
+            WORKER => format!(
+                "build a worker for it in a clone of synapse, `cargo zigbuild --release -p synapse-host --bin \
+                 synapse-worker --target {TARGET}.{glibc}`, and name it with SYNAPSE_WORKER"
+            ),
+            _ => format!(
+                "`synapse plugin build --release --glibc {glibc}` makes a bundle for such nodes: name that as the plugin"
+            ),
         }
     }
 }
@@ -220,7 +258,7 @@ mod tests {
     use super::*;
 
     fn said(needs: &str, machine: &str, glibc: Option<&str>) -> Option<String> {
-        let needs = Needs { what: "the plugin", glibc: Version::parse(needs) };
+        let needs = Needs { what: "the plugin".to_owned(), glibc: Version::parse(needs) };
         let node = Facts { machine: machine.to_owned(), glibc: glibc.map(str::to_owned) };
         needs.check("10.0.0.7", &node).err().map(|error| error.message().to_owned())
     }
