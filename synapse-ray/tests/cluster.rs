@@ -41,6 +41,16 @@ fn address() -> Address {
     named.parse().unwrap()
 }
 
+/// Does what 2.40 does not: keeps the modes of a package's files, and ends as cancelled what ran when its call was
+/// taken back. Releases between these two were not tried.
+const NEWER: u32 = 60;
+
+/// The cluster's release, which is 60 for Ray 2.60.0.
+async fn release(session: &Session) -> u32 {
+    let versions = session.versions().await.unwrap();
+    versions.ray.split('.').nth(1).unwrap().parse().unwrap()
+}
+
 async fn session() -> Session {
     let client = Client::connect(&address()).await.unwrap();
     client.session(SessionOptions::default()).await.unwrap()
@@ -141,6 +151,9 @@ async fn a_call_that_is_cancelled_never_begins_or_ends_as_cancelled() {
     // Had it begun, the actor's process would have ended.
     assert_eq!(session.get(&running, None).await.unwrap().into_bytes().unwrap(), "slept");
 
+    if release(&session).await < NEWER {
+        return session.close().await.unwrap();
+    }
     // Ray leaves a gap in the order of an actor's calls where it took one back that was on its way, and may let
     // those behind it wait for long: another actor.
     let actor = session.create_actor(SOURCE, "Test", &[], &small()).await.unwrap();
@@ -244,7 +257,8 @@ async fn a_package_is_uploaded_once_and_unpacked_with_its_modes() {
     let session = session().await;
     let options = small().runtime_env(&serde_json::json!({ "working_dir": uri }));
     let actor = session.create_actor(SOURCE, "Test", &[], &options).await.unwrap();
-    for (name, content) in [("run", "contentx"), ("read", "content-")] {
+    let run = if release(&session).await < NEWER { "content-" } else { "contentx" };
+    for (name, content) in [("run", run), ("read", "content-")] {
         let read = actor.call("read", &[Value::from(name)]).await.unwrap();
         let read = session.get(&read, None).await.unwrap().into_bytes().unwrap();
         assert_eq!(read, content);

@@ -34,7 +34,9 @@ impl Head {
 
     /// Starts it again after it was ended.
     pub fn again(&self) {
-        self.ray(&["start", "--head", "--num-cpus", "4", "--temp-dir", &folder()]);
+        // A dashboard takes longer to start than all the rest.
+        let without = ["--include-dashboard", "false"];
+        self.ray(&[&["start", "--head", "--num-cpus", "4", "--temp-dir", &folder()], &without[..]].concat());
         let begun = Instant::now();
         while TcpStream::connect(CLIENTS).is_err() {
             assert!(begun.elapsed() < LONG, "the head does not answer");

@@ -35,6 +35,8 @@ pub(super) enum Body {
 
 /// Longer answers are refused where they are kept whole.
 const MOST: usize = 1 << 30;
+/// Who asks. Dashboards of older releases fall over requests that do not say.
+pub(super) const AGENT: &str = concat!("synapse-ray/", env!("CARGO_PKG_VERSION"));
 /// What is shown of an answer that tells of an error.
 const SHOWN: usize = 4000;
 
@@ -165,6 +167,7 @@ impl Door {
             .method(method)
             .uri(path)
             .header(header::HOST, &*self.place)
+            .header(header::USER_AGENT, AGENT)
             .header(header::CONNECTION, "close");
         if let Some(authorization) = self.authorization() {
             request = request.header(header::AUTHORIZATION, authorization);

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::Error as Broken;
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 
-use super::http::{Body, Stream, refusal};
+use super::http::{AGENT, Body, Stream, refusal};
 use super::{Dashboard, escaped, read};
 use crate::error::{Error, Result};
 
@@ -247,6 +247,7 @@ impl Dashboard {
         let path = path_of(id, "/logs/tail");
         let url = format!("ws://{}{path}", self.door.place());
         let mut request = url.into_client_request().map_err(|error| Error::malformed(error.to_string()))?;
+        request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(AGENT));
         if let Some(authorization) = self.door.authorization() {
             let value = authorization.parse().map_err(|_| Error::malformed("the token cannot be sent"))?;
             request.headers_mut().insert(header::AUTHORIZATION, value);
