@@ -22,17 +22,17 @@ fn message(error: &Value) -> &str {
     error["message"].as_str().unwrap_or_default()
 }
 
-/// Ends the processes of Ray whose command says `word`.
-fn end_all(word: &str) {
+/// Ends the processes of Ray whose command has an argument that ends with `program` and says `word`.
+fn end_all(program: &str, word: &str) {
     let numbers = fs::read_dir("/proc").expect("processes are listed").flatten();
     let numbers = numbers.filter_map(|entry| entry.file_name().to_string_lossy().parse::<i32>().ok());
     let says = |number: &i32| {
         let command = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&command).contains(word)
+        let command = String::from_utf8_lossy(&command).into_owned();
+        command.split('\0').any(|argument| argument.ends_with(program)) && command.contains(word)
     };
-    let own = std::process::id().cast_signed();
-    let found: Vec<i32> = numbers.filter(says).filter(|number| *number != own).collect();
-    assert!(!found.is_empty(), "no process says {word}");
+    let found: Vec<i32> = numbers.filter(says).collect();
+    assert!(!found.is_empty(), "no {program} says {word}");
     found.into_iter().for_each(end);
 }
 
@@ -75,7 +75,7 @@ fn a_job_whose_node_goes_away_is_told_and_a_dashboard_that_does_is_too() {
     let mut running = job(&synapse, &head, words).start();
     running.until_it_says("process ");
     let asked = Instant::now();
-    end_all("\"second\"");
+    end_all("/raylet", "second");
     let error = running.wait().code(1).error();
     assert!(asked.elapsed() < A_MINUTE, "{error}");
     assert_eq!(error["kind"], "worker_crashed", "{error}");
@@ -89,7 +89,7 @@ fn a_job_whose_node_goes_away_is_told_and_a_dashboard_that_does_is_too() {
     let error = job(&synapse, &head, "echo --ray-resource second=0.1").run().code(6).error();
     assert!(message(&error).starts_with("the run needs 0.1 second"), "{error}");
 
-    end_all("dashboard/dashboard.py");
+    end_all("/dashboard/dashboard.py", "");
     for error in [
         job(&synapse, &head, "echo -P n=1").run().code(6).error(),
         about_jobs(&synapse, &head, "list --json").code(6).error(),

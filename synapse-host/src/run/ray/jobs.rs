@@ -333,8 +333,8 @@ impl Following<'_> {
                 };
                 match events {
                     Ok(events) => self.pass_on(events).await?,
-                    // It has not begun to report, or never did.
-                    Err(Error::Http { .. }) => {}
+                    // It has not begun to report, or never did; or its node is gone.
+                    Err(Error::Http { .. } | Error::Closed { .. }) => {}
                     Err(error) => return Err(failure(error)),
                 }
             }
@@ -350,7 +350,10 @@ impl Following<'_> {
         let (mut known, mut line) = (self.read, Vec::new());
         loop {
             let more = match tokio::time::timeout(SOMETIMES, events.next()).await {
-                Ok(more) => more.map_err(failure)?,
+                Ok(Ok(more)) => more,
+                // Its node may be gone: the job's status tells, once the cluster has noticed.
+                Ok(Err(Error::Closed { .. })) => return Ok(()),
+                Ok(Err(error)) => return Err(failure(error)),
                 Err(_) if self.is_over().await? => return Ok(()),
                 Err(_) => continue,
             };
