@@ -505,7 +505,10 @@ pub(super) fn did_not_start(why: &str) -> PluginError {
         || why.contains("cannot open shared object")
     {
         return IncompatiblePlugin::new(message)
-            .hint("build plugin and worker where the C library is no newer than on the nodes");
+            .hint(
+                "`synapse plugin build --release --glibc VERSION` makes a bundle for older systems; SYNAPSE_WORKER \
+                 names a worker that was built so",
+            );
     }
     PluginError::new(ErrorKind::Remote, message)
 }

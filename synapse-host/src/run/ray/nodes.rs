@@ -276,6 +276,19 @@ mod tests {
         assert_eq!(said("2.34", "riscv64", Some("2.40")).unwrap(), other);
     }
 
+    #[test]
+    fn how_to_build_for_a_node_is_told_of_plugin_and_worker() {
+        let node = Facts { machine: std::env::consts::ARCH.to_owned(), glibc: Some("2.28".to_owned()) };
+        let hint = |what: &str| {
+            let needs = Needs { what: what.to_owned(), glibc: Version::parse("2.36") };
+            needs.check("10.0.0.7", &node).unwrap_err().hint_text().unwrap_or_default().to_owned()
+        };
+        assert!(hint("the plugin").starts_with("`synapse plugin build --release --glibc 2.28`"));
+        let worker = hint(WORKER);
+        assert!(worker.contains(&format!("--bin synapse-worker --target {TARGET}.2.28`")), "{worker}");
+        assert!(worker.contains("SYNAPSE_WORKER"), "{worker}");
+    }
+
     fn nodes() -> Nodes {
         let node = |alive: bool, cpus: f64, gpus: f64| {
             let resources = json!({ "CPU": cpus, "GPU": gpus });
