@@ -9,6 +9,7 @@ mod build;
 mod bundled;
 mod command;
 mod created;
+pub mod frames;
 mod generated;
 mod heads;
 mod map_case;

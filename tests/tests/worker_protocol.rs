@@ -1,7 +1,7 @@
 //! `synapse-worker` spoken to byte by byte, as `docs/worker-protocol.md` says.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
@@ -11,47 +11,13 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use synapse_tests::frames::*;
 use synapse_tests::{goes_away, is_alive, library, synapse};
-
-const HELLO: u16 = 1;
-const LOAD: u16 = 2;
-const LOADED: u16 = 3;
-const INSTANTIATE: u16 = 4;
-const INVOKE: u16 = 5;
-const RESULT: u16 = 6;
-const ERROR: u16 = 7;
-const EVENTS: u16 = 8;
-const CANCEL: u16 = 9;
-const CALL: u16 = 10;
-const ANSWER: u16 = 11;
-const PAUSE: u16 = 12;
-const RESUME: u16 = 13;
-const PING: u16 = 14;
-const PONG: u16 = 15;
-const SHUTDOWN: u16 = 16;
-const UNSUPPORTED: u16 = 17;
-const VALIDATE: u16 = 18;
-const RECALL: u16 = 19;
-
-const STRICT_RESULT: u16 = 2;
-const IN_ORDER: u16 = 4;
 
 /// A worker, and a host that knows only the document.
 struct Worker {
     child: Child,
     socket: UnixStream,
-}
-
-struct Frame {
-    kind: u16,
-    id: u64,
-    payload: Vec<u8>,
-}
-
-impl Frame {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.payload).expect("JSON")
-    }
 }
 
 impl Worker {
@@ -103,13 +69,7 @@ impl Worker {
     }
 
     fn send_flagged(&mut self, kind: u16, flags: u16, id: u64, parts: &[&[u8]]) {
-        let payload = parts.concat();
-        let mut frame = Vec::from((payload.len() as u32).to_le_bytes());
-        frame.extend(kind.to_le_bytes());
-        frame.extend(flags.to_le_bytes());
-        frame.extend(id.to_le_bytes());
-        frame.extend(payload);
-        self.socket.write_all(&frame).expect("the worker takes it");
+        self.socket.write_all(&frame(kind, flags, id, parts)).expect("the worker takes it");
     }
 
     fn invoke(&mut self, id: u64, action: &str, params: &str) {
@@ -131,12 +91,7 @@ impl Worker {
 
     /// The next frame that came whole.
     fn next_if_any(&mut self) -> Option<Frame> {
-        let mut header = [0; 16];
-        self.socket.read_exact(&mut header).ok()?;
-        let mut payload = vec![0; u32::from_le_bytes(number(&header)) as usize];
-        self.socket.read_exact(&mut payload).ok()?;
-        let (kind, id) = (u16::from_le_bytes(number(&header[4..])), u64::from_le_bytes(number(&header[8..])));
-        Some(Frame { kind, id, payload })
+        Frame::read(&mut self.socket)
     }
 
     /// The next frame that is no batch of events.
@@ -151,16 +106,7 @@ impl Worker {
 
     /// How so many invocations in order have ended, whichever way they came.
     fn ends(&mut self, count: usize) -> Vec<(u64, End)> {
-        let mut ends = Vec::new();
-        while ends.len() < count {
-            let frame = self.next();
-            match frame.kind {
-                EVENTS => ends.extend(entries(&frame.payload).filter_map(Entry::end)),
-                RESULT => ends.push((frame.id, End::Result(frame.json()))),
-                other => panic!("a frame of kind {other}"),
-            }
-        }
-        ends
+        ends_of(count, || self.next())
     }
 
     /// Counts the events that have come by the time the worker answers a ping.
@@ -180,51 +126,6 @@ impl Worker {
     fn end(mut self) -> ExitStatus {
         self.child.wait().expect("its end")
     }
-}
-
-/// How an invocation in order has ended.
-#[derive(Debug, PartialEq)]
-enum End {
-    Result(Value),
-    Error(Value),
-    NotBegun,
-}
-
-/// An entry of a batch: its invocation, its type, and what follows the step.
-struct Entry<'a> {
-    id: u64,
-    kind: u8,
-    rest: &'a [u8],
-}
-
-impl Entry<'_> {
-    fn end(self) -> Option<(u64, End)> {
-        let json = || serde_json::from_slice(self.rest).expect("JSON");
-        let end = match self.kind {
-            5 => End::Result(json()),
-            6 => End::Error(json()),
-            7 => End::NotBegun,
-            _ => return None,
-        };
-        Some((self.id, end))
-    }
-}
-
-fn number<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    bytes[..N].try_into().expect("as many bytes")
-}
-
-fn entries(mut batch: &[u8]) -> impl Iterator<Item = Entry<'_>> {
-    std::iter::from_fn(move || {
-        let length = u32::from_le_bytes(number(batch.get(..4)?)) as usize;
-        let (entry, others) = batch[4..].split_at(length);
-        batch = others;
-        let step = match u32::from_le_bytes(number(&entry[18..])) {
-            u32::MAX => 0,
-            length => length as usize,
-        };
-        Some(Entry { id: u64::from_le_bytes(number(entry)), kind: entry[16], rest: &entry[22 + step..] })
-    })
 }
 
 impl Drop for Worker {

@@ -41,6 +41,8 @@ pub(super) struct Claim<'a> {
     begun: usize,
     part: Part,
     since: Instant,
+    /// When the first of the rows in `part` ended.
+    first_end: Instant,
     /// Params of a row that were put together here.
     params: Vec<u8>,
 }
@@ -78,7 +80,8 @@ pub(crate) struct Done {
 impl<'a> Claim<'a> {
     pub(super) fn new(flow: &'a Flow, common: &'a Common, span: Span) -> Self {
         let part = Part { first: span.first, ..Part::default() };
-        Self { flow, common, span, begun: 0, part, since: Instant::now(), params: Vec::new() }
+        let since = Instant::now();
+        Self { flow, common, span, begun: 0, part, since, first_end: since, params: Vec::new() }
     }
 
     pub(super) fn common(&self) -> &'a Common {
@@ -101,6 +104,9 @@ impl<'a> Claim<'a> {
     /// Notes how the first of the rows ended that have begun and not ended.
     pub(super) fn end(&mut self, result: Result<&[u8], &PluginError>) {
         let row = self.span.row(self.part.rows);
+        if self.part.rows == 0 {
+            self.first_end = Instant::now();
+        }
         match result {
             // It was told to stop: another time it may succeed.
             Err(error) if error.kind() == ErrorKind::Cancelled && self.flow.is_stopped() => {
@@ -135,6 +141,11 @@ impl<'a> Claim<'a> {
     /// How many rows have ended, and in which time.
     pub(super) fn pace(&self) -> (usize, Duration) {
         (self.part.rows, self.since.elapsed())
+    }
+
+    /// As [`pace`](Self::pace), but for the first row: that took the way to its worker too.
+    pub(super) fn pace_behind_first(&self) -> (usize, Duration) {
+        (self.part.rows.saturating_sub(1), self.first_end.elapsed())
     }
 
     /// Gives results, and rows that have not begun, to the flow.

@@ -150,7 +150,9 @@ fn work(flow: &Flow, common: &Common, make: &MakeRunner, watch: &Arc<Watch>, tim
             return;
         }
         if !one_by_one {
-            most = next_most(most, claim.pace());
+            // In another process the time of a row alone tells of the way there.
+            let pace = if watch.loses_rows() { claim.pace() } else { claim.pace_behind_first() };
+            most = next_most(most, pace);
         }
         claim.hand_over();
     }
@@ -158,7 +160,10 @@ fn work(flow: &Flow, common: &Common, make: &MakeRunner, watch: &Arc<Watch>, tim
 
 /// How many rows to take at once, after so many took so long.
 fn next_most(most: usize, (rows, elapsed): (usize, Duration)) -> usize {
-    let each = elapsed.as_nanos() / rows.max(1) as u128;
+    if rows == 0 {
+        return 2;
+    }
+    let each = elapsed.as_nanos() / rows as u128;
     let fitting = (AT_ONCE.as_nanos() / each.max(1)) as usize;
     fitting.clamp(1, (most * 4).min(MOST_AT_ONCE))
 }
