@@ -19,24 +19,33 @@ const LONG: Duration = Duration::from_secs(90);
 /// A head, whose cluster ends with it.
 pub struct Head {
     variables: Vec<(String, String)>,
+    dashboard: bool,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Head {
     /// Starts one with `variables`.
     pub fn start(variables: &[(&str, &str)]) -> Self {
+        Self::with(variables, true)
+    }
+
+    /// Starts one without a dashboard, which takes longer to start than all the rest.
+    pub fn bare(variables: &[(&str, &str)]) -> Self {
+        Self::with(variables, false)
+    }
+
+    fn with(variables: &[(&str, &str)], dashboard: bool) -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let head = Self { variables: variables.collect(), _alone: alone };
+        let head = Self { variables: variables.collect(), dashboard, _alone: alone };
         head.again();
         head
     }
 
     /// Starts it again after it was ended.
     pub fn again(&self) {
-        // A dashboard takes longer to start than all the rest.
-        let without = ["--include-dashboard", "false"];
-        self.ray(&[&["start", "--head", "--num-cpus", "4", "--temp-dir", &folder()], &without[..]].concat());
+        let dashboard = format!("--include-dashboard={}", self.dashboard);
+        self.ray(&["start", "--head", "--num-cpus", "4", "--temp-dir", &folder(), &dashboard]);
         let begun = Instant::now();
         while TcpStream::connect(CLIENTS).is_err() {
             assert!(begun.elapsed() < LONG, "the head does not answer");

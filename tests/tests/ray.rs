@@ -253,30 +253,27 @@ fn two_that_need_the_same_worker_at_once_share_one() {
 fn a_package_that_goes_missing_before_it_is_used_is_sent_again() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let synapse = Synapse::new();
-    // A library of its own, so that no node has its package, and by whose name the package is known.
+    // A library of its own, so that no node has its package.
     let folder = tempfile::tempdir().expect("a folder");
-    let name = format!("libgreet{}.so", std::process::id());
-    let own = folder.path().join(&name);
-    fs::copy(library("greet"), &own).expect("room on the disk");
-    let file = fs::OpenOptions::new().append(true).open(&own);
-    file.and_then(|mut file| file.write_all(name.as_bytes())).expect("room on the disk");
+    let own = folder.path().join("libgreet.so");
+    let mut bytes = fs::read(library("greet")).expect("it is built");
+    bytes.extend(std::process::id().to_le_bytes());
+    fs::write(&own, bytes).expect("room on the disk");
+    let packages = |client: synapse_ray::Client| async move {
+        client.kv_list("gcs://_ray_pkg_synapse").await.expect("the store answers")
+    };
     let address = cluster().parse().expect("an address");
     let client = runtime.block_on(synapse_ray::Client::connect(&address)).expect("the cluster answers");
-    let packages = async || client.kv_list("gcs://_ray_pkg_synapse").await.expect("the store answers");
-    let mut others = runtime.block_on(packages());
+    let before = runtime.block_on(packages(client.clone()));
     let call = synapse.call("plugin run").arg(&own).words("greet -P name=Ada --mode task --json --cpus 0.01");
     let running = call.env("RAY_ADDRESS", cluster()).env("PATH", "").start();
+    // Any that is new is taken for its own, and at once: there is no time to look into it.
     let taken = runtime.block_on(async {
         loop {
-            let new: Vec<_> = packages().await.into_iter().filter(|key| !others.contains(key)).collect();
-            for key in new {
-                let package =
-                    client.kv_get(key.clone()).await.expect("the store answers").unwrap_or_default();
-                if package.windows(name.len()).any(|window| window == name.as_bytes()) {
-                    client.kv_del(key.clone()).await.expect("the store answers");
-                    return key;
-                }
-                others.push(key);
+            let now = packages(client.clone()).await;
+            if let Some(new) = now.into_iter().find(|key| !before.contains(key)) {
+                client.kv_del(new.clone()).await.expect("the store answers");
+                return new;
             }
         }
     });

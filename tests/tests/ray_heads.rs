@@ -62,7 +62,7 @@ fn end(process: i32) {
 fn a_token_lets_in_who_has_it() {
     let token = [("RAY_AUTH_MODE", "token".to_owned()), ("RAY_AUTH_TOKEN", "t".repeat(40))];
     let variables: Vec<(&str, &str)> = token.iter().map(|(name, value)| (*name, &**value)).collect();
-    let head = Head::start(&variables);
+    let head = Head::bare(&variables);
     let synapse = Synapse::new();
     for way in ["direct", "client"] {
         let back = with(call(&synapse, &head, &format!("echo -P n=1 --ray-path {way}")), &token);
@@ -84,7 +84,7 @@ fn a_cluster_with_tls_wants_a_certificate_that_it_trusts() {
     let certificates = Certificates::new();
     let own = certificates.variables("ca", "ca");
     let variables: Vec<(&str, &str)> = own.iter().map(|(name, value)| (*name, &**value)).collect();
-    let head = Head::start(&variables);
+    let head = Head::bare(&variables);
     let synapse = Synapse::new();
     for way in ["direct", "client"] {
         let back = with(call(&synapse, &head, &format!("echo -P n=1 --ray-path {way}")), &own);
@@ -109,7 +109,7 @@ fn a_cluster_with_tls_wants_a_certificate_that_it_trusts() {
 #[test]
 #[ignore = "needs a Ray cluster"]
 fn a_node_that_goes_away_ends_its_runs_only_and_may_come_back() {
-    let head = Head::start(&[]);
+    let head = Head::bare(&[]);
     head.join("second");
     let synapse = Synapse::new();
     let elsewhere = started(&synapse, &head, "--ray-resource node:127.0.0.1=0.1");
@@ -137,7 +137,7 @@ fn a_node_that_goes_away_ends_its_runs_only_and_may_come_back() {
 #[test]
 #[ignore = "needs a Ray cluster"]
 fn a_head_that_is_started_again_is_found_again() {
-    let head = Head::start(&[]);
+    let head = Head::bare(&[]);
     let synapse = Synapse::new();
     let direct = started(&synapse, &head, "");
     let through = started(&synapse, &head, "--ray-path client");
@@ -167,7 +167,7 @@ fn a_head_that_is_started_again_is_found_again() {
 #[test]
 #[ignore = "needs a Ray cluster"]
 fn rows_run_on_both_nodes() {
-    let head = Head::start(&[]);
+    let head = Head::bare(&[]);
     head.join("second");
     let synapse = Synapse::new();
     let folder = tempfile::tempdir().expect("a folder");
