@@ -36,7 +36,7 @@ const DIGITS: usize = 16;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Line {
     /// The first one.
-    Run(Header),
+    Run(Box<Header>),
     /// An attempt begins.
     Start {
         n: String,
@@ -132,7 +132,7 @@ impl Journal {
         lock(&file, &path)?;
         let (buffer, broken) = (Vec::new(), false);
         let mut journal = Self { file, path, full_sync, buffer, broken };
-        journal.write(&Line::Run(header))?;
+        journal.write(&Line::Run(Box::new(header)))?;
         if full_sync {
             // Names reach the disk with the folders they stand in: the run's, the
             // runs', and the home.

@@ -431,7 +431,7 @@ impl Connection {
         let sent = mirror.send(&ask, &before);
         let result = done?;
         sent?;
-        Ok(mirror.folder().from_terms_of(mirror.root(), result))
+        Ok(mirror.folder().in_own_terms(mirror.root(), result))
     }
 
     /// Asks the host for a service.

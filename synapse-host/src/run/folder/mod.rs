@@ -85,7 +85,7 @@ impl SharedFolder {
     }
 
     /// `json` with paths of another folder as those of this one.
-    pub(super) fn from_terms_of(&self, other: &Path, json: String) -> String {
+    pub(super) fn in_own_terms(&self, other: &Path, json: String) -> String {
         moved(json, other, &self.root)
     }
 
@@ -229,7 +229,7 @@ mod tests {
             r#"{"a":"/home/a b/runs/7/work/x","b":["/home/a b/runs/7",{"c":"/home/a b/runs/77/x"}],"n":1.0}"#;
         let there = r#"{"a":"/tmp/m/work/x","b":["/tmp/m",{"c":"/home/a b/runs/77/x"}],"n":1.0}"#;
         assert_eq!(folder().in_terms_of(mirror, here.into()), there);
-        assert_eq!(folder().from_terms_of(mirror, there.into()), here);
+        assert_eq!(folder().in_own_terms(mirror, there.into()), here);
         assert_eq!(folder().named(here), ["work/x", ""]);
         let env: Env = [(SHARED_DIR.to_owned(), "/home/a b/runs/7/work".to_owned())].into_iter().collect();
         assert_eq!(folder().env_for(mirror, env).get(SHARED_DIR), Some("/tmp/m/work"));
