@@ -1,0 +1,105 @@
+"""What an endpoint costs, beside the emptiest application of Ray Serve in Python on the same cluster:
+
+    apt-get install wrk
+    cargo build --release -p synapse-host --bins -p measured
+    .ci/ray python3 benches/serve/run.py
+
+wrk asks both through the cluster's proxy, in turns, with as many connections as a replica works on at once;
+each figure is the median of the rounds. The Python that has Ray stands in RAY_PYTHON. BENCH_SECONDS, BENCH_ROUNDS and
+BENCH_CONNECTIONS say how long, how often and how wide.
+"""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RELEASE = os.path.join(HERE, "..", "..", "target", os.environ.get("PROFILE", "release"))
+SECONDS = os.environ.get("BENCH_SECONDS", "10")
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+CONNECTIONS = os.environ.get("BENCH_CONNECTIONS", "16")
+UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+
+# One that answers and no more, and one that reads its params as an endpoint has to.
+APPLICATIONS = """
+import ray
+from ray import serve
+
+ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
+options = dict(num_replicas=1, max_ongoing_requests=%s, ray_actor_options={"num_cpus": 0.1})
+
+@serve.deployment(**options)
+class Empty:
+    async def __call__(self, request):
+        return "Hello Ada!"
+
+@serve.deployment(**options)
+class Reads:
+    async def __call__(self, request):
+        params = await request.json()
+        return {"message": "Hello %%s!" %% params["name"]}
+
+serve.run(Empty.bind(), name="empty", route_prefix="/empty")
+serve.run(Reads.bind(), name="reads", route_prefix="/reads")
+""" % CONNECTIONS
+
+POST = """
+wrk.method = "POST"
+wrk.body = '{"name": "Ada"}'
+wrk.headers["Content-Type"] = "application/json"
+"""
+
+
+def deploy():
+    """Gives the endpoint's URL."""
+    library = os.path.join(RELEASE, "libmeasured.so")
+    command = [os.path.join(RELEASE, "synapse"), "serve", "deploy", library, "greet", "--json", "--cpus", "0.1"]
+    command += ["--at-once", CONNECTIONS, "--ray-address", os.environ["SYNAPSE_TEST_RAY"]]
+    said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    return json.loads(said)["endpoint"]["url"]
+
+
+def measure(url, script, seconds=SECONDS):
+    """Requests a second, and milliseconds of the median and of the 99th of a hundred."""
+    command = ["wrk", "-t1", "-c" + CONNECTIONS, "-d" + seconds + "s", "--latency", "-s", script, url]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    if "Non-2xx" in said or "Socket errors" in said:
+        sys.exit("%s did not answer all requests:\n%s" % (url, said))
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])
+
+    def latency(percent):
+        found = re.search(r"^\s+%s%%\s+([\d.]+)(us|ms|s)$" % percent, said, re.MULTILINE)
+        return float(found[1]) * UNITS[found[2]]
+
+    return rate, latency(50), latency(99)
+
+
+def main():
+    ours = deploy()
+    subprocess.run([os.environ["RAY_PYTHON"], "-c", APPLICATIONS], check=True)
+    root = ours.rsplit("/", 1)[0]
+    urls = {"synapse": ours, "python, empty": root + "/empty", "python, reads params": root + "/reads"}
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(POST)
+        script.flush()
+        for url in urls.values():
+            measure(url, script.name, "3")
+        found = {name: [] for name in urls}
+        for _ in range(ROUNDS):
+            for name, url in urls.items():
+                found[name].append(measure(url, script.name))
+    medians = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in found.items()}
+    for name, (rate, median, late) in medians.items():
+        print("%-22s %8.0f requests/s   p50 %6.1f ms   p99 %6.1f ms" % (name, rate, median, late))
+    rate, _, late = medians["synapse"]
+    empty = medians["python, empty"]
+    print("of the empty one: %.0f %% of its requests/s (goal 80), p99 %.2f times (goal 1)"
+          % (100 * rate / empty[0], late / empty[2]))
+
+
+if __name__ == "__main__":
+    main()
