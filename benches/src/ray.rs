@@ -8,11 +8,14 @@
 //! `RAY_PYTHON`.
 
 use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use synapse_benches::measured;
+use synapse_host::map::{MapRequest, RowOutcome, map};
 use synapse_host::plugin::Plugin;
 use synapse_host::run::{Mode, RayOptions, RayPath, Resources, RunRequest, execute};
 use synapse_ray::{Address, Client};
@@ -104,14 +107,44 @@ fn calls(path: RayPath, count: usize) -> Calls {
         once(&plugin, &request);
     }
     let (p50, p99) = spread((0..count).map(|_| once(&plugin, &request)).collect());
-    // The official client has all thousand under way at once. Straight to the worker more threads than these
-    // only get into each other's way.
-    let threads = if path == RayPath::Client { 250 } else { 8 };
-    let mut rates: Vec<f64> = (0..3).map(|_| batch(&plugin, &request, threads)).collect();
+    let mut rates: Vec<f64> = match path {
+        RayPath::Client => (0..3).map(|_| batch(&plugin, &request, 250)).collect(),
+        _ => (0..30).map(|_| sent_ahead(&request)).collect(),
+    };
     rates.sort_by(f64::total_cmp);
     let large = request.params_json(format!("{{\"name\":\"{}\"}}", "x".repeat(64 << 20)));
     let (large, _) = spread((0..3).map(|_| once(&plugin, &large)).collect());
-    Calls { p50, p99, per_second: rates[1], large: large / 1e3 }
+    Calls { p50, p99, per_second: rates[rates.len() / 2], large: large / 1e3 }
+}
+
+/// A thousand calls to one worker, as the rows of a map; how many a second.
+fn sent_ahead(request: &RunRequest) -> f64 {
+    let rows = (0..1000).map(|_| serde_json::json!({ "name": "Ada" }));
+    let started = Instant::now();
+    let summary = map(MapRequest::new(request.clone()).concurrency(1), rows, |_: RowOutcome<'_>| {});
+    let elapsed = started.elapsed();
+    assert!(summary.as_ref().is_ok_and(|summary| summary.succeeded == 1000), "{summary:?}");
+    1000.0 / elapsed.as_secs_f64()
+}
+
+/// What a message takes there and back on TCP, between two threads that wait for each other: a call straight to
+/// the worker passes this way, and then goes on to the process that runs the plugin.
+fn bare_round_trip() -> f64 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let mut near = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+    let (mut far, _) = listener.accept().expect("a connection");
+    near.set_nodelay(true).and_then(|()| far.set_nodelay(true)).expect("a TCP socket");
+    let mut message = [7; 64];
+    std::thread::spawn(move || {
+        let mut message = [0; 64];
+        while far.read_exact(&mut message).and_then(|()| far.write_all(&message)).is_ok() {}
+    });
+    let mut once = || {
+        let started = Instant::now();
+        near.write_all(&message).and_then(|()| near.read_exact(&mut message)).expect("an echo");
+        started.elapsed()
+    };
+    spread((0..2000).map(|_| once()).collect()).0
 }
 
 /// A thousand calls by so many threads; how many a second.
@@ -127,17 +160,6 @@ fn batch(plugin: &Plugin, request: &RunRequest, threads: usize) -> f64 {
         }
     });
     1000.0 / started.elapsed().as_secs_f64()
-}
-
-/// Batches straight to the worker and nothing else, for a profile.
-fn many_batches() {
-    let (plugin, request) = (measured(), request(RayPath::Direct));
-    for threads in [1, 8, 64] {
-        batch(&plugin, &request, threads);
-        let mut rates: Vec<f64> = (0..30).map(|_| batch(&plugin, &request, threads)).collect();
-        rates.sort_by(f64::total_cmp);
-        println!("{threads} threads: {:.0} calls a second", rates[15]);
-    }
 }
 
 fn process(path: &str, home: &Path) -> Command {
@@ -213,9 +235,6 @@ fn tell(what: &str, value: f64, unit: &str, limit: f64, most: bool) {
 }
 
 fn main() {
-    if std::env::args().nth(1).as_deref() == Some("batches") {
-        return many_batches();
-    }
     let home = std::env::temp_dir().join(format!("synapse-bench-{}", std::process::id()));
     let first = timed(process("auto", &home)).as_secs_f64() * 1e3;
     let official = official();
@@ -233,6 +252,7 @@ fn main() {
     let direct = calls(RayPath::Direct, 2000);
     tell("direct: warm call p50", direct.p50, "us", 50.0, true);
     println!("  p99 {:.1} us; official client p50 {:.1}, p99 {:.1}", direct.p99, of("p50-us"), of("p99-us"));
+    println!("  a bare round trip on TCP, which is the first half of the way: {:.1} us", bare_round_trip());
     tell("direct: 1,000 calls, a second", direct.per_second, "", 50.0 * of("per-s"), false);
     tell("direct: 64 MiB each way", direct.large, "ms", of("large-ms"), true);
     let client = calls(RayPath::Client, 300);
