@@ -107,11 +107,15 @@ impl Worker {
         if let Some((worker, ..)) = last().iter().find(fits) {
             return Ok(worker.clone());
         }
-        let worker = Self::found_out(plugin, request, number, library, program)?;
+        let before = [state(&library)?, state(&program)?];
+        let worker = Self::found_out(plugin, request, number, library, program, resources)?;
         let states = worker.states()?;
-        let mut last = last();
-        last.truncate(LAST_ONES - 1);
-        last.push_front((worker.clone(), number, states));
+        // A file that changed while it was read is looked at again the next time.
+        if states.starts_with(&before) {
+            let mut last = last();
+            last.truncate(LAST_ONES - 1);
+            last.push_front((worker.clone(), number, states));
+        }
         Ok(worker)
     }
 
@@ -121,8 +125,8 @@ impl Worker {
         number: usize,
         library: PathBuf,
         program: PathBuf,
+        resources: Resources,
     ) -> Result<Self> {
-        let resources = Resources { open_files: None, ..request.resources };
         let natives = natives(plugin, &request.plugin)?;
         let mut files = format!("{} {}", digest(&program)?, digest(&library)?);
         for native in &natives {
