@@ -22,6 +22,7 @@ RELEASE = os.path.join(HERE, "..", "..", "target", os.environ.get("PROFILE", "re
 SECONDS = os.environ.get("BENCH_SECONDS", "10")
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 CONNECTIONS = os.environ.get("BENCH_CONNECTIONS", "16")
+RAY = os.environ["SYNAPSE_TEST_RAY"]
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 # One that answers and no more, and one that reads its params as an endpoint has to.
@@ -47,25 +48,28 @@ serve.run(Empty.bind(), name="empty", route_prefix="/empty")
 serve.run(Reads.bind(), name="reads", route_prefix="/reads")
 """ % CONNECTIONS
 
-POST = """
+GREET = """
 wrk.method = "POST"
 wrk.body = '{"name": "Ada"}'
 wrk.headers["Content-Type"] = "application/json"
 """
+NOTHING = """
+wrk.method = "POST"
+"""
 
 
-def deploy():
+def deploy(action):
     """Gives the endpoint's URL."""
     library = os.path.join(RELEASE, "libmeasured.so")
-    command = [os.path.join(RELEASE, "synapse"), "serve", "deploy", library, "greet", "--json", "--cpus", "0.1"]
-    command += ["--at-once", CONNECTIONS, "--ray-address", os.environ["SYNAPSE_TEST_RAY"]]
+    command = [os.path.join(RELEASE, "synapse"), "serve", "deploy", library, action, "--json", "--cpus", "0.1"]
+    command += ["--at-once", CONNECTIONS, "--ray-address", RAY]
     said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
     return json.loads(said)["endpoint"]["url"]
 
 
-def measure(url, script, seconds=SECONDS):
+def measure(url, script, connections=CONNECTIONS, seconds=SECONDS):
     """Requests a second, and milliseconds of the median and of the 99th of a hundred."""
-    command = ["wrk", "-t1", "-c" + CONNECTIONS, "-d" + seconds + "s", "--latency", "-s", script, url]
+    command = ["wrk", "-t1", "-c" + connections, "-d" + seconds + "s", "--latency", "-s", script, url]
     said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         sys.exit("%s did not answer all requests:\n%s" % (url, said))
@@ -79,26 +83,44 @@ def measure(url, script, seconds=SECONDS):
 
 
 def main():
-    ours = deploy()
-    subprocess.run([os.environ["RAY_PYTHON"], "-c", APPLICATIONS], check=True)
-    root = ours.rsplit("/", 1)[0]
-    urls = {"synapse": ours, "python, empty": root + "/empty", "python, reads params": root + "/reads"}
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(POST)
-        script.flush()
-        for url in urls.values():
-            measure(url, script.name, "3")
-        found = {name: [] for name in urls}
+    ours = {action: deploy(action) for action in ("nothing", "greet")}
+    quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run([os.environ["RAY_PYTHON"], "-c", APPLICATIONS], check=True, **quiet)
+    root = ours["greet"].rsplit("/", 1)[0]
+    asked = {
+        "synapse, no params": (ours["nothing"], NOTHING),
+        "python, empty": (root + "/empty", NOTHING),
+        "synapse, params": (ours["greet"], GREET),
+        "python, empty, params sent": (root + "/empty", GREET),
+        "python, reads params": (root + "/reads", GREET),
+    }
+    for connections in (CONNECTIONS, "1"):
+        medians = compare(asked, connections)
+        print("%s connections:" % connections)
+        for name, (rate, median, late) in medians.items():
+            print("  %-26s %8.0f requests/s   p50 %6.1f ms   p99 %6.1f ms" % (name, rate, median, late))
+        for name in ("synapse, no params", "synapse, params"):
+            rate, _, late = medians[name]
+            empty = medians["python, empty"]
+            share = (100 * rate / empty[0], late / empty[2])
+            print("  %s: %.0f %% of the empty one's requests/s (goal 80), p99 %.2f times (goal 1)" % (name, *share))
+
+
+def compare(asked, connections):
+    """Medians of what each was measured at, in turns."""
+    found = {name: [] for name in asked}
+    with tempfile.TemporaryDirectory() as folder:
+        scripts = {}
+        for script in (NOTHING, GREET):
+            scripts[script] = os.path.join(folder, "%d.lua" % len(scripts))
+            with open(scripts[script], "w") as file:
+                file.write(script)
+        for url, script in asked.values():
+            measure(url, scripts[script], connections, "3")
         for _ in range(ROUNDS):
-            for name, url in urls.items():
-                found[name].append(measure(url, script.name))
-    medians = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in found.items()}
-    for name, (rate, median, late) in medians.items():
-        print("%-22s %8.0f requests/s   p50 %6.1f ms   p99 %6.1f ms" % (name, rate, median, late))
-    rate, _, late = medians["synapse"]
-    empty = medians["python, empty"]
-    print("of the empty one: %.0f %% of its requests/s (goal 80), p99 %.2f times (goal 1)"
-          % (100 * rate / empty[0], late / empty[2]))
+            for name, (url, script) in asked.items():
+                found[name].append(measure(url, scripts[script], connections))
+    return {name: [statistics.median(column) for column in zip(*rows)] for name, rows in found.items()}
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ else:
         ray.kill(another)
     print("actor-ms", sorted(times)[1])
     small, times = b"x" * 16, []
-    for _ in range(500):
+    for _ in range(1000):
         at = time.perf_counter()
         ray.get(actor.echo.remote(small))
         times.append((time.perf_counter() - at) * 1e6)
@@ -242,6 +242,12 @@ fn main() {
     println!("the first process ever, connecting included: {first:.0} ms");
     println!("  official client: the whole script, first actor included: {:.0} ms", of("first-ms"));
     tell("package of greet", package() / 1e6, "MB", 10.0, true);
+    let direct = calls(RayPath::Direct, 20_000);
+    tell("direct: warm call p50", direct.p50, "us", 50.0, true);
+    println!("  p99 {:.1} us; official client p50 {:.1}, p99 {:.1}", direct.p99, of("p50-us"), of("p99-us"));
+    println!("  a bare round trip on TCP, which is the first half of the way: {:.1} us", bare_round_trip());
+    tell("direct: 1,000 calls, a second", direct.per_second, "", 50.0 * of("per-s"), false);
+    tell("direct: 64 MiB each way", direct.large, "ms", of("large-ms"), true);
     let (script, _) = spread((0..5).map(|_| timed(python("process"))).collect());
     let whole = |path, rounds: usize| spread((0..rounds).map(|_| timed(process(path, &home))).collect());
     let (p50, p99) = whole("direct", 100);
@@ -249,13 +255,10 @@ fn main() {
     println!("  p99 {:.1} ms; the official client's script {:.1} ms", p99 / 1e3, script / 1e3);
     let (p50, _) = whole("client", 7);
     tell("Ray Client: whole process (p50)", p50 / 1e3, "ms", 0.7 * script / 1e3, true);
-    let direct = calls(RayPath::Direct, 2000);
-    tell("direct: warm call p50", direct.p50, "us", 50.0, true);
-    println!("  p99 {:.1} us; official client p50 {:.1}, p99 {:.1}", direct.p99, of("p50-us"), of("p99-us"));
-    println!("  a bare round trip on TCP, which is the first half of the way: {:.1} us", bare_round_trip());
-    tell("direct: 1,000 calls, a second", direct.per_second, "", 50.0 * of("per-s"), false);
-    tell("direct: 64 MiB each way", direct.large, "ms", of("large-ms"), true);
-    let client = calls(RayPath::Client, 300);
+    // Again, under what the cluster has to do by now.
+    let official = self::official();
+    let of = |name: &str| official.get(name).copied().unwrap_or_else(|| panic!("no {name} in {official:?}"));
+    let client = calls(RayPath::Client, 1000);
     tell("Ray Client: warm call p50", client.p50, "us", of("p50-us"), true);
     tell("Ray Client: warm call p99", client.p99, "us", of("p99-us"), true);
     tell("Ray Client: 1,000 calls, a second", client.per_second, "", of("per-s"), false);

@@ -76,6 +76,12 @@ pub fn report(params: ReportParams, ctx: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Does nothing.
+#[action]
+pub fn nothing(_params: (), _ctx: &Context) -> Result<()> {
+    Ok(())
+}
+
 /// Reports progress each millisecond for a minute, or until it is told to stop.
 #[action]
 pub fn wait(_params: (), ctx: &Context) -> Result<()> {
@@ -165,4 +171,4 @@ pub fn clock(_params: (), ctx: &Context) -> Result<u64> {
     }
 }
 
-synapse_sdk::export_plugin!(greet, greet_and_log, rows, report, wait, TrainSteps, pass, keep, clock);
+synapse_sdk::export_plugin!(greet, greet_and_log, rows, report, nothing, wait, TrainSteps, pass, keep, clock);

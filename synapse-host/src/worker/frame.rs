@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Read};
 
 use super::protocol::Kind;
+use super::room::room_for;
 
 /// Bytes of a header.
 pub(crate) const HEADER: usize = 16;
@@ -154,9 +155,8 @@ impl FrameReader {
 
     /// A payload longer than the buffer, whose header is in the buffer.
     fn read_long(&mut self, source: impl Read, length: usize) -> Result<Vec<u8>, Broken> {
-        let mut payload = Vec::new();
         let no_room = |_| Broken::Malformed(format!("there is no memory for a payload of {length} bytes"));
-        payload.try_reserve_exact(length).map_err(no_room)?;
+        let mut payload = room_for(length).map_err(no_room)?;
         let here = self.start + HEADER..self.end;
         payload.extend_from_slice(&self.buffer[here]);
         (self.start, self.end) = (0, 0);

@@ -9,6 +9,7 @@ pub(crate) mod event_codec;
 pub(crate) mod frame;
 pub(crate) mod host_services;
 pub(crate) mod protocol;
+mod room;
 pub(crate) mod seal;
 mod serve;
 pub(crate) mod socket;

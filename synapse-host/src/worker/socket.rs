@@ -8,24 +8,41 @@
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::seal::Seal;
+
+/// For so long who waits may look again and again, before it sleeps: waking it takes as long as the rest of a short
+/// call does.
+const AWAKE: Duration = Duration::from_micros(100);
+/// It does so where the last wait took no longer than this.
+const BRIEF: Duration = Duration::from_micros(200);
 
 /// One end of the connection between host and worker.
 pub(crate) struct Socket {
     descriptor: OwnedFd,
     /// Of a connection that leads over a network.
     seal: Option<Box<Seal>>,
+    /// Of one where answers may come before a thread has fallen asleep: whether the last one did.
+    was_brief: Option<AtomicBool>,
 }
 
 impl Socket {
     pub(crate) fn new(descriptor: OwnedFd) -> Self {
-        Self { descriptor, seal: None }
+        Self { descriptor, seal: None, was_brief: None }
     }
 
     /// A socket on which all is encrypted from now on.
     pub(crate) fn sealed(descriptor: OwnedFd, seal: Seal) -> Self {
-        Self { descriptor, seal: Some(Box::new(seal)) }
+        Self { descriptor, seal: Some(Box::new(seal)), was_brief: None }
+    }
+
+    /// Who reads stays awake as long as answers come at once.
+    pub(crate) fn stay_awake(mut self) -> Self {
+        self.was_brief = Some(AtomicBool::new(true));
+        self
     }
 
     pub(crate) fn descriptor(&self) -> RawFd {
@@ -154,9 +171,24 @@ impl Read for &Socket {
 
 impl Socket {
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(was_brief) = &self.was_brief else { return self.receive_now(buffer, 0) };
+        let begun = Instant::now();
+        while was_brief.load(Ordering::Relaxed) && begun.elapsed() < AWAKE {
+            match self.receive_now(buffer, libc::MSG_DONTWAIT) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::yield_now(),
+                done => return done,
+            }
+        }
+        let got = self.receive_now(buffer, 0);
+        was_brief.store(begun.elapsed() < BRIEF, Ordering::Relaxed);
+        got
+    }
+
+    fn receive_now(&self, buffer: &mut [u8], flags: libc::c_int) -> io::Result<usize> {
         loop {
             // SAFETY: the buffer is ours to be written for its whole length.
-            let got = unsafe { libc::recv(self.descriptor(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+            let got =
+                unsafe { libc::recv(self.descriptor(), buffer.as_mut_ptr().cast(), buffer.len(), flags) };
             if let Ok(got) = usize::try_from(got) {
                 return Ok(got);
             }

@@ -5,10 +5,12 @@ The plugin runs below that, never in this process, and what a request means is d
 
 import asyncio
 import os
+import pickle
 import socket
 import struct
 import subprocess
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 HEADER = struct.Struct("<IHHQ")
@@ -118,6 +120,45 @@ class Line(asyncio.Protocol):
             self.done(number, whole)
 
 
+async def body_of(request):
+    """The body of a request.
+
+    Ray would ask its proxy for it as soon as anything is waited for here, and then go on asking what the client
+    says next. Each of these is a call between processes, and costs as much as half of a small request. So it is
+    asked here, and only while there is more to come. When a client leaves the proxy notices, and cancels the rest.
+    """
+    receive = getattr(request, "receive", None)
+    ask = getattr(receive, "_receive_asgi_messages", None)
+    about = getattr(receive, "_request_metadata", None)
+    if ask is None or about is None:
+        return await request.body()
+    receive._receive_asgi_messages = never
+    if is_empty(request.scope["headers"]):
+        return b""
+    parts = []
+    while True:
+        try:
+            messages = pickle.loads(await ask(about))
+        except KeyError:  # The proxy does not know the request any more.
+            raise ClientDisconnect() from None
+        for message in messages:
+            if message["type"] != "http.request":
+                raise ClientDisconnect()
+            parts.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+
+async def never(about):
+    await asyncio.Future()
+
+
+def is_empty(headers):
+    """Whether a request has no body."""
+    headers = dict(headers)
+    return b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
+
+
 class Action:
     """A replica: one worker, started again when it has ended."""
 
@@ -128,7 +169,7 @@ class Action:
         self.starting = None
 
     async def __call__(self, request):
-        body = await request.body()
+        body = await body_of(request)
         scope = request.scope
         path, root = scope["path"], scope.get("root_path", "")
         if root and path.startswith(root):

@@ -5,6 +5,7 @@
 
 import asyncio
 import os
+import pickle
 import sys
 import tempfile
 import types
@@ -79,11 +80,45 @@ class Request:
         return self.content
 
 
+class Disconnected(Exception):
+    pass
+
+
+class Receive:
+    """What of Ray's own class the application uses: it asks the proxy for messages."""
+
+    def __init__(self, *answers):
+        self._request_metadata = "which request"
+        self._receive_asgi_messages = self.ask
+        self.answers, self.asked = list(answers), 0
+
+    async def ask(self, about):
+        assert about == "which request"
+        self.asked += 1
+        if not self.answers:
+            raise KeyError(about)
+        return pickle.dumps(self.answers.pop(0))
+
+
+class RayRequest(Request):
+    def __init__(self, headers, *answers):
+        super().__init__("POST", "/")
+        self.scope["headers"] = headers
+        self.receive = Receive(*answers)
+
+    async def body(self):
+        raise AssertionError("Ray would ask its proxy again and again")
+
+
 def names():
     starlette = types.ModuleType("starlette")
     responses = types.ModuleType("starlette.responses")
     responses.Response = responses.StreamingResponse = Response
-    sys.modules.update({"starlette": starlette, "starlette.responses": responses})
+    requests = types.ModuleType("starlette.requests")
+    requests.ClientDisconnect = Disconnected
+    sys.modules.update(
+        {"starlette": starlette, "starlette.responses": responses, "starlette.requests": requests}
+    )
     found = {}
     with open(os.path.join(HERE, "shim.py")) as source:
         exec(source.read(), found)
@@ -117,6 +152,34 @@ class ShimTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual((answer.status, answer.media_type), (418, "text/plain"))
         self.assertEqual(answer.content, b'POST /a?q=1|{"n": 1}')
         self.assertEqual(self.action.line.waiting, {})
+
+    async def test_the_proxy_is_asked_for_a_body_only_and_as_long_as_there_is_more(self):
+        replica = self.replica()
+        length = [(b"content-length", b"9")]
+
+        def part(body, more=False):
+            return {"type": "http.request", "body": body, "more_body": more}
+
+        for headers, answers, asked, body in [
+            ([], [], 0, b""),
+            ([(b"content-length", b"0")], [], 0, b""),
+            (length, [[part(b'{"n": 1}')]], 1, b'{"n": 1}'),
+            ([(b"transfer-encoding", b"chunked")], [[part(b'{"n"', True)], [part(b": ", True), part(b"1}")]], 2, b'{"n": 1}'),
+        ]:
+            request = RayRequest(headers, *answers)
+            # As Ray does: what it starts then must not ask the proxy either.
+            fetching = asyncio.create_task(self.fetch(request.receive))
+            answer = await replica(request)
+            self.assertEqual(answer.content, b"POST /?|" + body)
+            self.assertEqual(request.receive.asked, asked)
+            self.assertFalse(fetching.done())
+            fetching.cancel()
+        for answers in ([], [[{"type": "http.disconnect"}]], [[part(b"{", True)], [{"type": "http.disconnect"}]]):
+            with self.assertRaises(Disconnected):
+                await replica(RayRequest(length, *answers))
+
+    async def fetch(self, receive):
+        await receive._receive_asgi_messages(receive._request_metadata)
 
     async def test_many_at_once_and_long_ones_are_told_apart(self):
         replica = self.replica()

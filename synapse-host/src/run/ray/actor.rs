@@ -413,7 +413,7 @@ fn direct(place: &Place) -> Result<Socket> {
     stream.set_read_timeout(Some(REACH))?;
     let seal = Seal::initiate(&stream, &place.secret()?)?;
     stream.set_read_timeout(None)?;
-    let socket = Socket::sealed(stream.into(), seal);
+    let socket = Socket::sealed(stream.into(), seal).stay_awake();
     socket.notice_silence()?;
     Ok(socket)
 }

@@ -5,6 +5,10 @@ class SynapseActor:
     agent exchange bytes with it by way of `open` and `exchange`.
     """
 
+    # Seconds that a call listens at most, so that a host which is gone leaves no call waiting for ever; and that
+    # a way stays which no host uses.
+    LISTENS, UNUSED = 20.0, 90.0
+
     def __init__(self, key, library, idle):
         import secrets
         import threading
@@ -14,10 +18,11 @@ class SynapseActor:
         self.lock = threading.Lock()
         self.child = None
         self.address = None
-        self.tunnels = {}
+        self.tunnels, self.opened = {}, 0
         unused = threading.Timer(max(idle, 60), self._end_unused)
         unused.daemon = True
         unused.start()
+        threading.Thread(target=self._end_unused_ways, daemon=True).start()
 
     def _end_unused(self):
         """Nobody asked where the agent is: whoever had this actor made is gone."""
@@ -26,6 +31,18 @@ class SynapseActor:
         with self.lock:
             if self.child is None:
                 ray.kill(ray.get_runtime_context().current_actor)
+
+    def _end_unused_ways(self):
+        """Hosts are gone without a word when their process is ended; each left a connection to the agent."""
+        import time
+
+        while True:
+            time.sleep(self.UNUSED / 8)
+            last = time.monotonic() - self.UNUSED
+            with self.lock:
+                unused = [number for number, way in self.tunnels.items() if way["used"] < last]
+            for number in unused:
+                self.close(number)
 
     def place(self):
         """Where the agent listens, as JSON; it is started if it does not run."""
@@ -90,6 +107,7 @@ class SynapseActor:
         """A way to the agent, as a number in digits."""
         import socket
         import threading
+        import time
 
         self.place()
         host, port = self.address.rsplit(":", 1)
@@ -97,9 +115,11 @@ class SynapseActor:
         connection.settimeout(None)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self.lock:
-            number = len(self.tunnels) + 1
+            self.opened += 1
+            number = self.opened
             self.tunnels[number] = {
                 "connection": connection,
+                "used": time.monotonic(),
                 # Whose turn it is to send, and how much was heard so far.
                 "turn": 0,
                 "heard": 0,
@@ -114,8 +134,12 @@ class SynapseActor:
         No bytes are the end, and None is nothing. Calls are made before others
         have returned, and Ray may start them in any order: so turns are counted,
         and before what the agent says stands, in eight bytes, its own number.
+        Without a number nothing was said for as long as a call may take.
         """
+        import time
+
         way = self.tunnels[number]
+        way["used"] = time.monotonic()
         with way["sending"]:
             way["sending"].wait_for(lambda: way["turn"] in (turn, None))
             try:
@@ -128,6 +152,8 @@ class SynapseActor:
         if not listens:
             return b""
         with way["hearing"]:
+            if way["turn"] is not None and not self._speaks(way["connection"], self.LISTENS):
+                return b""
             heard = way["heard"].to_bytes(8, "little")
             way["heard"] += 1
             try:
@@ -143,16 +169,22 @@ class SynapseActor:
         elif data is not None:
             connection.shutdown(socket.SHUT_WR)
 
-    def _hear(self, connection):
+    def _speaks(self, connection, seconds):
+        """Whether there is something to hear, or the end, within this time."""
         import select
 
-        data = connection.recv(4 << 20)
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+
+    def _hear(self, connection):
+        data = connection.recv(1 << 16)
         # Where there is much, more comes in a moment; a call for each little piece would be slow.
         if len(data) < 1 << 16:
             return data
         pieces, size = [data], len(data)
-        while size < 4 << 20 and select.select([connection], [], [], 0.005)[0]:
-            data = connection.recv((4 << 20) - size)
+        while size < 16 << 20 and self._speaks(connection, 0.005):
+            data = connection.recv(min((16 << 20) - size, 4 << 20))
             if not data:
                 break
             pieces.append(data)
@@ -163,7 +195,9 @@ class SynapseActor:
         """Ends a way."""
         import socket
 
-        way = self.tunnels[number]
+        way = self.tunnels.pop(number, None)
+        if way is None:
+            return b""
         try:
             way["connection"].shutdown(socket.SHUT_RDWR)
         except OSError:

@@ -85,7 +85,7 @@ class ShimTest(unittest.TestCase):
         os.chdir(self.before)
         self.folder.cleanup()
 
-    def actor(self, worker, idle=60):
+    def actor(self, worker, idle=60, **patience):
         with open("synapse-worker", "w") as file:
             file.write(worker)
         # As an older Ray would unpack it.
@@ -93,7 +93,8 @@ class ShimTest(unittest.TestCase):
         names = {}
         with open(os.path.join(HERE, "shim.py")) as source:
             exec(source.read(), names)
-        actor = names["SynapseActor"]("key", "libgreet.so", idle)
+        kind = type("SynapseActor", (names["SynapseActor"],), patience)
+        actor = kind("key", "libgreet.so", idle)
         self.actors.append(actor)
         return actor
 
@@ -128,7 +129,26 @@ class ShimTest(unittest.TestCase):
         # The end of what is said is the end of what is answered.
         self.assertEqual(actor.exchange(number, 1, b"", True), numbered(1, b""))
         actor.close(number)
-        self.assertEqual(actor.exchange(number, 2, None, True), numbered(2, b""))
+        actor.close(number)
+        with self.assertRaises(KeyError):
+            actor.exchange(number, 2, None, True)
+        self.assertEqual(actor.exchange(int(other), 0, b"more", True), numbered(0, b"more"))
+
+    def test_a_host_that_is_gone_leaves_no_call_and_no_connection_behind(self):
+        actor = self.actor(WORKER, LISTENS=0.1, UNUSED=0.6)
+        gone, stays = int(actor.open()), int(actor.open())
+        # Nothing was said, which has no number.
+        self.assertEqual(actor.exchange(gone, 0, None, True), b"")
+        # Its turn never comes.
+        waits = threading.Thread(target=actor.exchange, args=(gone, 7, None, True))
+        waits.start()
+        turn = 0
+        while gone in actor.tunnels:
+            self.assertEqual(actor.exchange(stays, turn, None, True), b"")
+            turn += 1
+        waits.join(20)
+        self.assertFalse(waits.is_alive())
+        self.assertEqual(actor.exchange(stays, turn, b"here", True), numbered(0, b"here"))
 
     def test_calls_come_in_any_order_and_bytes_do_not(self):
         actor = self.actor(WORKER)

@@ -4,7 +4,8 @@
 //!
 //! A call sends what there is, and then listens: it answers when the worker has
 //! said something. So one is always waiting there, and what the worker says comes
-//! without having been asked for first.
+//! without having been asked for first. Where nothing is said it ends after a while and the next one begins: by that
+//! the actor knows that the host is there.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::net::UnixStream;
@@ -20,7 +21,7 @@ use tokio::time::timeout;
 use super::driver::Driver;
 
 /// Bytes that go with one call.
-const PIECE: usize = 4 << 20;
+const PIECE: usize = 16 << 20;
 /// Where so many bytes came at once, more are waited for,
 const MUCH: usize = 64 << 10;
 /// as long as this.
@@ -141,7 +142,11 @@ impl Way {
             return;
         };
         self.listening -= 1;
-        let number = heard.try_get_u64_le().unwrap_or(self.next);
+        let Ok(number) = heard.try_get_u64_le() else {
+            // Nothing was said for long.
+            self.ahead = 1;
+            return;
+        };
         self.ahead = if heard.len() < MUCH { 1 } else { AHEAD };
         self.heard.insert(number, heard);
         while let Some(bytes) = self.heard.remove(&self.next) {
@@ -164,7 +169,7 @@ async fn write_some(outward: &mut OwnedWriteHalf, bytes: Option<&mut Bytes>) -> 
 async fn piece(inward: &mut OwnedReadHalf, buffer: &mut Vec<u8>) -> Bytes {
     loop {
         let goes_on = buffer.len() >= MUCH;
-        buffer.reserve(PIECE - buffer.len());
+        buffer.reserve(if goes_on { PIECE - buffer.len() } else { MUCH });
         let reading = inward.read_buf(buffer);
         let got = if goes_on { timeout(MOMENT, reading).await.unwrap_or(Ok(0)) } else { reading.await };
         if got.unwrap_or_default() == 0 || buffer.len() < MUCH || buffer.len() >= PIECE {
