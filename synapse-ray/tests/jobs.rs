@@ -35,7 +35,7 @@ async fn a_job_runs_a_package_and_tells_what_it_printed() {
     dashboard.upload_package(&uri, package.finish().unwrap()).await.unwrap();
     assert!(dashboard.has_package(&uri).await.unwrap());
 
-    let request = JobRequest::new("./run.sh Ada")
+    let request = JobRequest::new("sh run.sh Ada")
         .submission_id("job-of-a-package")
         .runtime_env(serde_json::json!({ "working_dir": uri }))
         .metadata("owner", "tests")

@@ -30,26 +30,46 @@ impl Dashboard {
 
     async fn log_stream(&self, media: &str, node_id: &str, name: &str, rest: &str) -> Result<LogStream> {
         let (node_id, name) = (escaped(node_id), escaped(name));
+        // Later releases know no other format; up to 2.40 a byte stands before each piece unless this one is asked for.
         let path = format!(
-            "/api/v0/logs/{media}?node_id={node_id}&filename={name}&lines=-1&timeout={PATIENCE}{rest}"
+            "/api/v0/logs/{media}?format=text&node_id={node_id}&filename={name}&lines=-1&timeout={PATIENCE}{rest}"
         );
-        Ok(LogStream(self.door.open("GET", &path, Body::None).await?.into_body()))
+        let answer = self.door.open("GET", &path, Body::None).await?;
+        Ok(LogStream { body: answer.into_body(), unread: Some(path) })
     }
 }
 
+/// What releases up to 2.40 send with status 200 instead of a file that is not there.
+const NOT_THERE: &[u8] = b"[get_logs] Fetch log error: ";
+
 /// The bytes of a file, as they come.
-pub struct LogStream(pub(super) Incoming);
+pub struct LogStream {
+    body: Incoming,
+    /// What was asked for, until something of it has come.
+    unread: Option<String>,
+}
 
 impl LogStream {
+    pub(super) fn of(body: Incoming) -> Self {
+        Self { body, unread: None }
+    }
+
     /// The next bytes, and `None` after the last.
     ///
     /// # Errors
-    /// [`Error::Closed`] when the connection broke.
+    /// [`Error::Closed`] when the connection broke; [`Error::Http`] where an old release tells only now that there
+    /// is no such file.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        while let Some(frame) = self.0.frame().await {
-            if let Ok(data) = frame.map_err(Error::closed)?.into_data() {
-                return Ok(Some(data));
-            }
+        while let Some(frame) = self.body.frame().await {
+            let Ok(data) = frame.map_err(Error::closed)?.into_data() else { continue };
+            return match self.unread.take().zip(data.strip_prefix(NOT_THERE)) {
+                None => Ok(Some(data)),
+                Some((path, why)) => Err(Error::Http {
+                    call: format!("GET {path}"),
+                    status: 500,
+                    message: String::from_utf8_lossy(why).into_owned(),
+                }),
+            };
         }
         Ok(None)
     }

@@ -284,7 +284,7 @@ impl Route {
     async fn exchange(&self, method: &'static str, below: &str, body: Body) -> Result<RouteAnswer> {
         let path = format!("{}{below}", self.path);
         let answer = self.door.exchange(method, &path, body).await?;
-        Ok(RouteAnswer { status: answer.status().as_u16(), body: LogStream(answer.into_body()) })
+        Ok(RouteAnswer { status: answer.status().as_u16(), body: LogStream::of(answer.into_body()) })
     }
 }
 

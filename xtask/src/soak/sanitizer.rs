@@ -13,6 +13,10 @@ pub(super) const PART: Part = Part {
 };
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// Plugins find the sanitizer's functions in the program that loads them, which newer compilers do not export by
+/// themselves.
+const FLAGS: &str = "-Zsanitizer=address -Clink-arg=-Wl,--export-dynamic-symbol=__asan_* \
+                     -Clink-arg=-Wl,--export-dynamic-symbol=__sanitizer_*";
 const TESTS: [(&str, &[&str]); 2] =
     [("synapse-sdk", &["abi"]), ("synapse-tests", &["library", "isolated_library"])];
 
@@ -34,7 +38,7 @@ fn run(soak: &Soak) -> Result<Outcome> {
 /// spares programs that run while building.
 fn sanitized(soak: &Soak, command: &mut Command) {
     command
-        .env("RUSTFLAGS", "-Zsanitizer=address")
+        .env("RUSTFLAGS", FLAGS)
         .env("RUSTUP_TOOLCHAIN", "nightly")
         .env("CARGO", "cargo")
         .env("CARGO_BUILD_TARGET", TARGET)

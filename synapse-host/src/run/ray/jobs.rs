@@ -271,8 +271,13 @@ async fn document(dashboard: &Dashboard, job: &Job) -> Result<Value> {
         Err(error) => return Err(failure(error)),
     };
     let mut bytes = Vec::new();
-    while let Some(more) = file.next().await.map_err(failure)? {
-        bytes.extend_from_slice(&more);
+    loop {
+        match file.next().await {
+            Ok(Some(more)) => bytes.extend_from_slice(&more),
+            Ok(None) => break,
+            Err(Error::Http { .. }) => return Err(without_document(job)),
+            Err(error) => return Err(failure(error)),
+        }
     }
     if bytes.is_empty() {
         // The dashboard sometimes takes a file that is not there for an empty one.
@@ -355,8 +360,9 @@ impl Following<'_> {
         loop {
             let more = match tokio::time::timeout(SOMETIMES, events.next()).await {
                 Ok(Ok(more)) => more,
-                // Its node may be gone: the job's status tells, once the cluster has noticed.
-                Ok(Err(Error::Closed { .. })) => return Ok(()),
+                // Its node may be gone: the job's status tells, once the cluster has noticed. Or the file is not there
+                // yet, which old releases say only now.
+                Ok(Err(Error::Closed { .. } | Error::Http { .. })) => return Ok(()),
                 Ok(Err(error)) => return Err(failure(error)),
                 Err(_) if self.is_over().await? => return Ok(()),
                 Err(_) => continue,
