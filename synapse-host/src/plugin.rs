@@ -149,7 +149,7 @@ fn leads_nowhere(action: &OfferedAction, listed: &[ListedAction]) -> PluginError
     )
     .details(json!({ "action": action.name, "entrypoint": entrypoint, "available": known }))
     .hint(format!(
-        "check actions.{}.entrypoint in config.yaml; the code has {}",
+        "check actions.{}.entrypoint in config.yaml; the code has {}: what `export_plugin!` names",
         action.name,
         known.join(", ")
     ))
