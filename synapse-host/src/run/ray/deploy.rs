@@ -29,6 +29,8 @@ const MODULE: &str = "synapse_endpoint";
 const LOOK: Duration = Duration::from_millis(50);
 /// Proxies and routers have heard of a change by then.
 const SETTLED: Duration = Duration::from_secs(1);
+/// An application of another path has taken the new one by then, also where its status tells the old one for ever.
+const MOVED: Duration = Duration::from_secs(5);
 /// What the cluster keeps of a package that no replica needs for now.
 const LONG: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -178,7 +180,10 @@ impl Endpoints {
                 && let Some(application) = application
             {
                 match application.status {
-                    ApplicationStatus::Running if endpoint.route.as_deref() == Some(route) => {
+                    ApplicationStatus::Running
+                        if application.route_prefix.as_deref() == Some(route)
+                            || (endpoint.route.as_deref() == Some(route) && begun.elapsed() > MOVED) =>
+                    {
                         return Ok(endpoint);
                     }
                     ApplicationStatus::DeployFailed | ApplicationStatus::Unhealthy => {

@@ -135,10 +135,13 @@ impl Endpoints {
         let text = |name: &str| notes[name].as_str().unwrap_or_default().to_owned();
         let deployment = told.deployments.get(DEPLOYMENT);
         let running = |replica: &&synapse_ray::Replica| replica.state == "RUNNING";
+        // Releases up to 2.40 go on telling the path that an application had first.
+        let asked = config["route_prefix"].as_str();
+        let route = told.route_prefix.as_deref().map(|told| asked.unwrap_or(told).to_owned());
         Some(Endpoint {
             name: notes["name"].as_str()?.to_owned(),
             application: application.to_owned(),
-            url: told.route_prefix.as_deref().map(|route| self.proxied(serve, route)),
+            url: route.as_deref().map(|route| self.proxied(serve, route)),
             plugin: text("plugin"),
             version: text("version"),
             action: text("action"),
@@ -148,7 +151,7 @@ impl Endpoints {
             deployed: told.last_deployed_time_s,
             running: deployment.map_or(0, |it| it.replicas.iter().filter(running).count()),
             wanted: deployment.and_then(|it| it.target_num_replicas).unwrap_or_default(),
-            route: told.route_prefix.clone(),
+            route,
         })
     }
 
