@@ -13,15 +13,15 @@ use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use synapse_sdk::errors::{Result, ResultExt};
 use synapse_sdk::events::Event;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 
 use super::lane::Lane;
+use super::place::{Place, run_away};
 use super::remote::Remote;
 use crate::plugin::Plugin;
-use crate::run::folder::{Mirror, SharedFolder};
+use crate::run::folder::SharedFolder;
 use crate::run::isolated::{IsolatedRun, Limits, Parts, Stopper};
 use crate::run::request::Resources;
 use crate::run::stream::Stream;
@@ -66,16 +66,6 @@ pub(super) struct Setup {
     pub(super) env: Arc<Env>,
     pub(super) limits: Limits,
     folder: Place,
-}
-
-/// Where the folder is that a run shares with others of its pipeline.
-pub(super) enum Place {
-    /// There is none.
-    Nowhere,
-    /// This machine has it.
-    Here,
-    /// The host has it.
-    Away(Mirror),
 }
 
 pub(super) struct Connection {
@@ -137,16 +127,6 @@ struct Task {
     run: IsolatedRun,
     /// The params as the host wrote them, where its files are not here.
     named: Option<Arc<str>>,
-}
-
-impl Place {
-    /// Variables as they are on this machine.
-    pub(super) fn env(&self, env: Env) -> Env {
-        match self {
-            Self::Away(mirror) => mirror.folder().env_for(mirror.root(), env),
-            Self::Nowhere | Self::Here => env,
-        }
-    }
 }
 
 impl Connection {
@@ -325,7 +305,7 @@ impl Connection {
         let loaded = || -> Result<Vec<u8>> {
             let load: AgentLoad = serde_json::from_slice(payload).context("a load frame cannot be read")?;
             let limits = Limits::of(&load.resources)?;
-            let folder = self.place_of(load.folder)?;
+            let folder = Place::of(load.folder, self.node)?;
             let env = Arc::new(folder.env(load.env));
             if self.setup.set(Setup { env, limits, folder }).is_err() {
                 return Err(PluginError::new(ErrorKind::Usage, "this connection has been set up already"));
@@ -334,14 +314,6 @@ impl Connection {
             Ok(serde_json::to_vec(&Loaded { plugin, ..Loaded::default() })?)
         };
         self.reply(Kind::Loaded, id, loaded());
-    }
-
-    fn place_of(&self, folder: Option<SharedFolder>) -> Result<Place> {
-        Ok(match folder {
-            None => Place::Nowhere,
-            Some(folder) if folder.is_here() => Place::Here,
-            Some(folder) => Place::Away(Mirror::enter(folder, self.node)?),
-        })
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -411,27 +383,12 @@ impl Connection {
         match task.kind {
             Kind::Validate => task.run.validate().map(|()| "null".to_owned()),
             _ => match (self.place(), &task.named) {
-                (Place::Away(mirror), Some(named)) => self.perform_away(task, mirror, named),
+                (Place::Away(mirror), Some(named)) => {
+                    run_away(mirror, named, &HostServices::new(task.id, Arc::clone(self)), &task.run)
+                }
                 _ => task.run.execute(),
             },
         }
-    }
-
-    /// Runs an action whose files the host has: it gets those that its params name, and the host gets what
-    /// it made, also when it fails.
-    fn perform_away(self: &Arc<Self>, task: &Task, mirror: &Mirror, named: &str) -> Result<String> {
-        let host = HostServices::new(task.id, Arc::clone(self));
-        let ask = |service: &str, request: &Value, body: &[u8]| host.ask(service, request, body);
-        mirror.fetch(&ask, named)?;
-        let before = mirror.held();
-        let done = task.run.execute();
-        if done.as_ref().is_err_and(|error| error.kind() == ErrorKind::Cancelled) {
-            return done;
-        }
-        let sent = mirror.send(&ask, &before);
-        let result = done?;
-        sent?;
-        Ok(mirror.folder().in_own_terms(mirror.root(), result))
     }
 
     /// Asks the host for a service.

@@ -9,6 +9,7 @@
 
 mod connection;
 mod lane;
+mod place;
 mod remote;
 
 use std::io::{self, BufRead, Write};

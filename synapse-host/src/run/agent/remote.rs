@@ -12,7 +12,8 @@ use synapse_sdk::events::Event;
 use synapse_sdk::services::{AgentClient, Client, RunInfo, Services};
 use synapse_sdk::{Env, RunState};
 
-use super::connection::{Connection, Place};
+use super::connection::Connection;
+use super::place::Place;
 use crate::run::stream::{OnRoom, Sink};
 use crate::worker::host_services::{HostServices, ToHost};
 
