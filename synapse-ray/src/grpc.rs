@@ -84,7 +84,7 @@ impl Channel {
             };
             spoken.map_err(|error| match &tls {
                 Some(_) => hung_up(place, &error),
-                None => unreachable(format!("what answers there does not speak gRPC ({error})")),
+                None => silent(place, &error),
             })
         };
         let late = |_| unreachable(format!("nothing answered within {} s", patience.as_secs_f64()));
@@ -145,12 +145,17 @@ impl Peer {
         if self.scheme == "https" {
             return hung_up(&self.place, why);
         }
-        let why = format!(
-            "the connection ended before anything was answered ({why}); it may not be the port of Ray Client, or \
-             the cluster uses TLS (RAY_USE_TLS)"
-        );
-        Error::Unreachable { place: self.place.clone(), why }
+        silent(&self.place, why)
     }
+}
+
+/// Whoever listens there hung up without a word, which a first write may notice before a read does.
+fn silent(place: &str, why: &dyn std::fmt::Display) -> Error {
+    let why = format!(
+        "the connection ended before anything was answered ({why}); it may not be the port of Ray Client, or \
+         the cluster uses TLS (RAY_USE_TLS)"
+    );
+    Error::Unreachable { place: place.to_owned(), why }
 }
 
 /// Both ends trust each other's words, and then the other one ends the connection: that is how a server refuses
