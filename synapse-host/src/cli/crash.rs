@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, IntoRawFd};
 use std::process;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, Ordering};
 
 use crate::descriptors;
 use crate::run::Flight;
@@ -31,7 +31,7 @@ static PROCESS: AtomicU32 = AtomicU32::new(0);
 static JSON: AtomicBool = AtomicBool::new(false);
 static RECORD: AtomicI32 = AtomicI32::new(-1);
 /// The thread that tells of its end; 0 for none.
-static TELLING: AtomicI32 = AtomicI32::new(0);
+static TELLING: AtomicI64 = AtomicI64::new(0);
 static LEAVING: AtomicBool = AtomicBool::new(false);
 
 /// From now on a crash in an action is told, in JSON if asked, before the
@@ -143,8 +143,9 @@ enum Teller {
 
 /// One thread tells how the process ends, once.
 fn begin_telling() -> Result<(), Teller> {
+    // By its number: C libraries before 2.30 have no function for it.
     // SAFETY: takes nothing and cannot fail.
-    let this = unsafe { libc::gettid() };
+    let this = unsafe { libc::syscall(libc::SYS_gettid) };
     match TELLING.compare_exchange(0, this, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => Ok(()),
         Err(teller) if teller == this => Err(Teller::Own),
