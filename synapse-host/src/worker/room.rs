@@ -7,7 +7,7 @@ use std::collections::TryReserveError;
 /// From this size on the system is asked for large pages: clearing and mapping small ones takes a fifth of what a
 /// payload of 64 MiB takes from process to process.
 const LARGE: usize = 4 << 20;
-/// The smallest page that any system here has is a part of this.
+/// No system here has larger pages.
 const PAGE: usize = 64 << 10;
 
 /// A vector with room for exactly `length` bytes.
@@ -18,7 +18,8 @@ pub(super) fn room_for(length: usize) -> Result<Vec<u8>, TryReserveError> {
     let mut bytes = Vec::<u8>::new();
     bytes.try_reserve_exact(length)?;
     if length >= LARGE {
-        let before = bytes.as_ptr().align_offset(PAGE);
+        let begin = bytes.as_ptr().addr();
+        let before = begin.next_multiple_of(PAGE) - begin;
         let whole = (length - before) / PAGE * PAGE;
         // SAFETY: whole pages of memory that is ours; what they hold stays as it is. Whether the system follows the
         // advice makes no difference but in time.

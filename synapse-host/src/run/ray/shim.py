@@ -153,6 +153,8 @@ class SynapseActor:
             return b""
         with way["hearing"]:
             if way["turn"] is not None and not self._speaks(way["connection"], self.LISTENS):
+                # Several calls may have listened, one after the other; the host asks again after the last.
+                way["used"] = time.monotonic()
                 return b""
             heard = way["heard"].to_bytes(8, "little")
             way["heard"] += 1
