@@ -405,7 +405,10 @@ impl Run {
         let patience = if self.lost { Duration::ZERO } else { FINISH };
         let (result, elapsed) = match self.done.recv_timeout(patience) {
             Ok((result, elapsed)) => (result, elapsed),
-            Err(_) if self.timed_out => (Err(self.timed_out_error(true)), self.started.elapsed()),
+            Err(_) if self.timed_out => (
+                Err(took_too_long(self.timeout.unwrap_or_default()).hint(NOT_STOPPED)),
+                self.started.elapsed(),
+            ),
             Err(RecvTimeoutError::Timeout) => {
                 (Err(PluginError::cancelled().hint(NOT_STOPPED)), self.started.elapsed())
             }
@@ -418,13 +421,12 @@ impl Run {
     }
 
     fn end(mut self, result: Result<String>, elapsed: Duration) -> Ended {
+        let late = self.timeout.filter(|_| self.timed_out);
         let result = result.map_err(|error| match (error.kind(), self.cancel.signal()) {
-            (ErrorKind::Cancelled, _) if self.timed_out => match error.hint_text() {
-                Some(hint) => self.timed_out_error(false).hint(hint),
-                None => self.timed_out_error(false),
-            },
-            (ErrorKind::Cancelled, Some(signal)) => error.details(json!({ "signal": signal })),
-            _ => error,
+            (ErrorKind::Cancelled, Some(signal)) if late.is_none() => {
+                error.details(json!({ "signal": signal }))
+            }
+            _ => of_late(error, late),
         });
         let metrics = self.metrics();
         if let Some(recorder) = self.recorder.take() {
@@ -479,11 +481,18 @@ impl Run {
             }
         }
     }
+}
 
-    fn timed_out_error(&self, lost: bool) -> PluginError {
-        let timeout = humantime::format_duration(self.timeout.unwrap_or_default());
-        let error = TimedOut::new(format!("the run took longer than {timeout}"));
-        if lost { error.hint(NOT_STOPPED) } else { error }
+fn took_too_long(timeout: Duration) -> PluginError {
+    TimedOut::new(format!("the run took longer than {}", humantime::format_duration(timeout)))
+}
+
+/// The error of a run, which was cancelled because its time was over where `late` says what that was.
+pub(super) fn of_late(error: PluginError, late: Option<Duration>) -> PluginError {
+    let Some(timeout) = late.filter(|_| error.kind() == ErrorKind::Cancelled) else { return error };
+    match error.hint_text() {
+        Some(hint) => took_too_long(timeout).hint(hint),
+        None => took_too_long(timeout),
     }
 }
 

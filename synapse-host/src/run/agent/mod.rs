@@ -95,7 +95,7 @@ fn accept(stream: TcpStream, secret: &[u8; SECRET]) -> io::Result<Socket> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let seal = Seal::respond(&stream, secret)?;
     stream.set_read_timeout(None)?;
-    let socket = Socket::sealed(stream.into(), seal);
+    let socket = Socket::sealed(stream.into(), seal).stay_awake();
     socket.notice_silence()?;
     Ok(socket)
 }

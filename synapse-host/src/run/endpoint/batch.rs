@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -203,13 +202,10 @@ pub(super) fn join(endpoint: &Arc<Endpoint>, joining: &Joining, asked: &Receiver
             count += next.items.len();
             together.push(next);
         }
-        for batch in batches(together, most).into_iter().map(Arc::new) {
-            let (endpoint, batching, there) =
-                (Arc::clone(endpoint), joining.batching.clone(), Arc::clone(&batch));
-            let work = move || answer(&endpoint, &batching, &there);
-            if let Err(error) = thread::Builder::new().name("batch".into()).spawn(work) {
-                refuse_all(&batch, &error.into());
-            }
+        for batch in batches(together, most) {
+            let (endpoint, batching) = (Arc::clone(endpoint), joining.batching.clone());
+            let threads = endpoint.threads.clone();
+            threads.spawn_blocking(move || answer(&endpoint, &batching, &batch));
         }
     }
 }
@@ -269,12 +265,8 @@ fn answer(endpoint: &Arc<Endpoint>, batching: &Batching, batch: &[Asked]) {
                 asked.line.reply(asked.id, &Reply::json(200, &part.to_string()));
             }
         }
-        Err(error) => refuse_all(batch, &error),
+        Err(error) => batch.iter().for_each(|asked| asked.line.reply(asked.id, &Reply::error(&error))),
     }
-}
-
-fn refuse_all(batch: &[Asked], error: &PluginError) {
-    batch.iter().for_each(|asked| asked.line.reply(asked.id, &Reply::error(error)));
 }
 
 #[cfg(test)]

@@ -7,15 +7,15 @@
 
 mod ask;
 mod batch;
+mod line;
 
-use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,18 +23,20 @@ use synapse_sdk::errors::{Result, ResultExt};
 use synapse_sdk::events::Event;
 use synapse_sdk::schema::form;
 use synapse_sdk::{Env, ErrorKind, PluginError};
+use tokio::runtime::{Builder, Handle};
 
 use self::ask::{Ask, Wanted};
 pub(crate) use self::batch::BatchOptions;
 pub(super) use self::batch::Batching;
 use self::batch::{Asked, Joining};
-use super::handle::{Reins, Run};
+use self::line::{Line, Underway};
+use super::handle::{Run, execute, of_late};
 use super::isolated::{IsolatedRun, end_idle_workers_after, share_workers};
 use super::request::{Mode, Resources, RunRequest};
 use crate::plugin::Plugin;
 use crate::plugin_ref::PluginRef;
-use crate::worker::frame::{Fields, FrameReader, Header};
-use crate::worker::protocol::{Kind, MORE, malformed};
+use crate::worker::frame::{Fields, FrameReader};
+use crate::worker::protocol::{Kind, malformed};
 use crate::worker::socket::Socket;
 
 /// The program of Ray Serve's that starts this one.
@@ -42,11 +44,8 @@ pub(super) const SHIM: &str = include_str!("shim.py");
 /// The variable that says what the endpoint answers with.
 const VARIABLE: &str = "SYNAPSE_ENDPOINT";
 const JSON: &str = "application/json";
-const EVENTS: &str = "text/event-stream";
-/// How often it is looked whether a run took too long.
-const LOOK: Duration = Duration::from_millis(50);
-/// A listener hears something at least so often, and whoever stands between knows that the connection lives.
-const BEAT: Duration = Duration::from_secs(10);
+/// Requests that are worked on at once; more of them wait.
+const THREADS: usize = 4096;
 
 /// What an endpoint answers with.
 #[derive(Serialize, Deserialize)]
@@ -68,11 +67,18 @@ pub fn run_endpoint() -> ExitCode {
         Ok(descriptor) => Socket::new(descriptor),
         Err(error) => return refuse(&error.into()),
     };
-    let line = Line { socket, sending: Mutex::default(), stops: Mutex::default() };
-    match EndpointSpec::find().and_then(EndpointSpec::open).and_then(started) {
+    let line = Arc::new(Line::new(socket));
+    let threads = match Builder::new_current_thread().max_blocking_threads(THREADS).build() {
+        Ok(threads) => threads,
+        Err(error) => return refuse(&error.into()),
+    };
+    let open = |spec: EndpointSpec| spec.open(threads.handle().clone());
+    match EndpointSpec::find().and_then(open).and_then(|opened| started(opened, &line)) {
         Ok(endpoint) => {
             line.reply(0, &Reply::json(200, "null"));
-            serve(&Arc::new(line), &endpoint);
+            serve(&line, &endpoint);
+            // Nobody waits for what is under way.
+            threads.shutdown_background();
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -82,9 +88,15 @@ pub fn run_endpoint() -> ExitCode {
     }
 }
 
-/// The endpoint, with whoever joins its requests at work.
-fn started((endpoint, asked): (Endpoint, Option<Receiver<Asked>>)) -> Result<Arc<Endpoint>> {
+/// The endpoint, with whoever joins its requests and whoever looks after their time at work.
+fn started(
+    (endpoint, asked): (Endpoint, Option<Receiver<Asked>>),
+    line: &Arc<Line>,
+) -> Result<Arc<Endpoint>> {
     let endpoint = Arc::new(endpoint);
+    if let Some(timeout) = endpoint.request.timeout {
+        line.watch(timeout, endpoint.request.grace)?;
+    }
     if let Some(asked) = asked {
         let at = Arc::clone(&endpoint);
         let work = move || at.joining.as_ref().map(|joining| batch::join(&at, joining, &asked));
@@ -100,7 +112,7 @@ fn refuse(error: &PluginError) -> ExitCode {
 
 fn serve(line: &Arc<Line>, endpoint: &Arc<Endpoint>) {
     let mut reader = FrameReader::new();
-    while let Ok(frame) = reader.next(&line.socket) {
+    while let Ok(frame) = reader.next(line.socket()) {
         let id = frame.header.id;
         match Kind::of(frame.header.kind) {
             Some(Kind::Request) => endpoint.take(line, id, &frame.payload),
@@ -118,7 +130,7 @@ impl EndpointSpec {
     }
 
     /// Loads the plugin and makes the action's object.
-    fn open(self) -> Result<(Endpoint, Option<Receiver<Asked>>)> {
+    fn open(self, threads: Handle) -> Result<(Endpoint, Option<Receiver<Asked>>)> {
         let plugin = Plugin::open(self.library.as_ref(), None)?;
         share_workers(self.workers);
         end_idle_workers_after(Duration::MAX);
@@ -136,6 +148,7 @@ impl EndpointSpec {
         let joining = self.batching.map(|batching| Joining::new(batching, &schema)).transpose()?;
         let (joining, asked) = joining.unzip();
         let endpoint = Endpoint {
+            threads,
             form: Value::Array(form::form(&schema)).to_string(),
             schema: schema.to_string(),
             health: json!({ "status": "ok", "endpoint": facts }).to_string(),
@@ -155,6 +168,8 @@ struct Endpoint {
     form: String,
     health: String,
     joining: Option<Joining>,
+    /// They stay for the next request: making one takes longer than a short call does.
+    threads: Handle,
 }
 
 impl Endpoint {
@@ -191,106 +206,53 @@ impl Endpoint {
 
     /// The result of a call, which is waited for.
     fn call(&self, params: &str) -> Result<String> {
-        let run = Run::start(&self.plugin, &self.request.clone().params_json(params))?;
-        Ok(run.result()?.json().to_owned())
+        Ok(execute(&self.plugin, &self.request.clone().params_json(params))?.json().to_owned())
     }
 
     /// Answers one request with a call of its own.
     fn start(&self, line: &Arc<Line>, id: u64, params: &str, streamed: bool) {
-        let run = match Run::start(&self.plugin, &self.request.clone().params_json(params)) {
-            Ok(run) => run,
+        let call = match Call::prepare(&self.plugin, &self.request.clone().params_json(params), streamed) {
+            Ok(call) => call,
             Err(error) => return line.reply(id, &Reply::error(&error)),
         };
-        line.began(id, run.canceller().reins().clone());
-        let there = Arc::clone(line);
-        let work = move || {
-            match streamed {
-                true => there.stream(id, run),
-                false => there.reply(id, &Reply::of(run.result().map(|outcome| outcome.json().to_owned()))),
+        line.began(id, call.underway());
+        let (line, timeout) = (Arc::clone(line), self.request.timeout);
+        self.threads.spawn_blocking(move || match call {
+            Call::Silent(run) => {
+                let result = run.execute();
+                let was_late = line.ended(id);
+                let late = timeout.filter(|_| was_late);
+                line.reply(id, &Reply::of(result.map_err(|error| of_late(error, late))));
             }
-            there.ended(id);
-        };
-        if let Err(error) = thread::Builder::new().name("request".into()).spawn(work) {
-            line.ended(id);
-            line.reply(id, &Reply::error(&error.into()));
-        }
+            Call::Streamed(run) => {
+                line.stream(id, *run);
+                line.ended(id);
+            }
+        });
     }
 }
 
-/// The way back to the shim, and what is under way.
-struct Line {
-    socket: Socket,
-    sending: Mutex<()>,
-    stops: Mutex<HashMap<u64, Reins>>,
+/// A call that answers one request.
+enum Call {
+    /// Only its end is of interest.
+    Silent(IsolatedRun),
+    /// Somebody hears what it reports.
+    Streamed(Box<Run>),
 }
 
-impl Line {
-    /// One whose other end nobody holds.
-    #[cfg(test)]
-    fn nowhere() -> Self {
-        let (here, _) = std::os::unix::net::UnixStream::pair().expect("a pair of sockets");
-        Self { socket: Socket::new(here.into()), sending: Mutex::default(), stops: Mutex::default() }
-    }
-
-    fn began(&self, id: u64, reins: Reins) {
-        self.stops.lock().unwrap_or_else(PoisonError::into_inner).insert(id, reins);
-    }
-
-    fn ended(&self, id: u64) {
-        self.stops.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-    }
-
-    /// Nobody waits for the answer any more. The action is told, and its worker left alone: others use it.
-    fn stop(&self, id: u64) {
-        let stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Reins::Worker(stopper)) = stops.get(&id) {
-            stopper.cancel();
+impl Call {
+    fn prepare(plugin: &Plugin, request: &RunRequest, streamed: bool) -> Result<Self> {
+        match streamed {
+            true => Run::start(plugin, request).map(|run| Self::Streamed(Box::new(run))),
+            false => IsolatedRun::prepare(plugin, request, None, None, Arc::default()).map(Self::Silent),
         }
     }
 
-    fn reply(&self, id: u64, reply: &Reply<'_>) {
-        self.send(Kind::Reply, 0, id, &[&reply.head(), reply.body.as_bytes()]);
-    }
-
-    /// Tells what a run reports as it does, and in the end its result. What fails before it has said anything
-    /// is answered as if it had not been streamed.
-    fn stream(&self, id: u64, mut run: Run) {
-        let mut begun = false;
-        let mut last = Instant::now();
-        while let Some(events) = run.events_within(LOOK) {
-            let mut text: String = events.iter().map(sent_event).collect();
-            if text.is_empty() && last.elapsed() > BEAT {
-                text = ":\n\n".to_owned();
-            }
-            if !text.is_empty() {
-                last = Instant::now();
-                self.tell(id, &mut begun, &text);
-            }
+    fn underway(&self) -> Underway {
+        match self {
+            Self::Silent(run) => Underway::watched(run),
+            Self::Streamed(run) => Underway::by_itself(run),
         }
-        match run.wait().result {
-            Ok(outcome) => self.tell(id, &mut begun, &sent("result", outcome.json())),
-            Err(error) if !begun => return self.reply(id, &Reply::error(&error)),
-            Err(error) => self.tell(id, &mut begun, &sent("error", &described(&error))),
-        }
-        self.send(Kind::Chunk, 0, id, &[]);
-    }
-
-    fn tell(&self, id: u64, begun: &mut bool, text: &str) {
-        if !std::mem::replace(begun, true) {
-            let head = Reply { status: 200, media_type: EVENTS, body: "".into() }.head();
-            self.send(Kind::Reply, MORE, id, &[&head]);
-        }
-        self.send(Kind::Chunk, MORE, id, &[text.as_bytes()]);
-    }
-
-    fn send(&self, kind: Kind, flags: u16, id: u64, parts: &[&[u8]]) {
-        let length = parts.iter().map(|part| part.len()).sum();
-        let header = Header::new(kind, flags, id, length).bytes();
-        let mut frame: Vec<&[u8]> = vec![&header];
-        frame.extend(parts);
-        let _alone = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-        // The end of the shim is seen by who reads.
-        let _ = self.socket.send_all(&frame);
     }
 }
 

@@ -18,6 +18,8 @@ COUNT = struct.Struct("<I")
 ANSWER = struct.Struct("<HI")
 CANCEL, REQUEST = 9, 20
 MORE = 1
+# Bytes that are read from the worker at once.
+ROOM = 1 << 16
 # Chunks of an answer that may wait here until its client takes them.
 PLENTY = 64
 
@@ -50,11 +52,12 @@ def why_not(worker, child):
     return said.stderr.strip() or "the worker ended with %s" % child.wait()
 
 
-class Line(asyncio.Protocol):
+class Line(asyncio.BufferedProtocol):
     """The socket to the worker, for all requests that are under way."""
 
     def __init__(self):
-        self.buffer = bytearray()
+        self.buffer = bytearray(ROOM)
+        self.filled = 0
         self.waiting = {}
         self.count = 0
         self.gone = False
@@ -62,22 +65,30 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport
 
-    def data_received(self, data):
-        buffer = self.buffer
-        buffer += data
-        at, end = 0, len(buffer)
+    def get_buffer(self, hint):
+        return memoryview(self.buffer)[self.filled :]
+
+    def buffer_updated(self, count):
+        at, end, room = 0, self.filled + count, ROOM
+        data = memoryview(self.buffer)
         while end - at >= HEADER.size:
-            length, _, flags, number = HEADER.unpack_from(buffer, at)
+            length, _, flags, number = HEADER.unpack_from(data, at)
             begin = at + HEADER.size
             if end - begin < length:
+                room = max(ROOM, HEADER.size + length)
                 break
             at = begin + length
             answer = self.waiting.get(number)
             if answer is not None:
-                answer.put_nowait((flags, bytes(buffer[begin:at])))
+                answer.put_nowait((flags, bytes(data[begin:at])))
                 if answer.qsize() > PLENTY:
                     self.transport.pause_reading()
-        del buffer[:at]
+        # A frame that is longer than the room has one of its own until it is whole.
+        rest = data[at:end]
+        if room != len(data):
+            self.buffer = bytearray(room)
+        self.buffer[: len(rest)] = bytes(rest)
+        self.filled = len(rest)
 
     def connection_lost(self, error):
         self.gone = True
@@ -162,9 +173,10 @@ def is_empty(headers):
 class Action:
     """A replica: one worker, started again when it has ended."""
 
-    def __init__(self, spec):
+    async def __init__(self, spec):
         self.spec = spec
-        self.child, self.socket = start(spec)
+        # A setup may take long, and Ray speaks with the replica meanwhile.
+        self.child, self.socket = await asyncio.to_thread(start, spec)
         self.line = None
         self.starting = None
 

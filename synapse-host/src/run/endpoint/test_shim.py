@@ -143,18 +143,33 @@ class ShimTest(unittest.IsolatedAsyncioTestCase):
         os.chdir(self.before)
         self.folder.cleanup()
 
-    def replica(self, spec="good"):
-        self.action = names()["Action"](spec)
-        return self.action
+    async def replica(self, spec="good"):
+        # As Ray makes it, where `__init__` is to be waited for.
+        kind = names()["Action"]
+        action = kind.__new__(kind)
+        await action.__init__(spec)
+        self.action = action
+        return action
+
+    async def test_a_setup_that_takes_long_leaves_ray_its_thread(self):
+        with open("synapse-worker", "w") as file:
+            file.write(WORKER.replace("reply(0, 200", "import time; time.sleep(0.5); reply(0, 200"))
+        making = asyncio.create_task(self.replica())
+        turns = 0
+        while not making.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+        await making
+        self.assertGreater(turns, 5)
 
     async def test_a_request_goes_there_and_its_answer_back(self):
-        answer = await self.replica()(Request("POST", "/a", b"q=1", b'{"n": 1}'))
+        answer = await (await self.replica())(Request("POST", "/a", b"q=1", b'{"n": 1}'))
         self.assertEqual((answer.status, answer.media_type), (418, "text/plain"))
         self.assertEqual(answer.content, b'POST /a?q=1|{"n": 1}')
         self.assertEqual(self.action.line.waiting, {})
 
     async def test_the_proxy_is_asked_for_a_body_only_and_as_long_as_there_is_more(self):
-        replica = self.replica()
+        replica = await self.replica()
         length = [(b"content-length", b"9")]
 
         def part(body, more=False):
@@ -182,13 +197,13 @@ class ShimTest(unittest.IsolatedAsyncioTestCase):
         await receive._receive_asgi_messages(receive._request_metadata)
 
     async def test_many_at_once_and_long_ones_are_told_apart(self):
-        replica = self.replica()
+        replica = await self.replica()
         bodies = [b"%d" % number * (1 + 50_000 * (number % 5)) for number in range(100)]
         answers = await asyncio.gather(*(replica(Request("POST", "/", b"", body)) for body in bodies))
         self.assertEqual([answer.content for answer in answers], [b"POST /?|" + body for body in bodies])
 
     async def test_an_answer_in_pieces_is_passed_on_whole_also_to_a_slow_client(self):
-        answer = await self.replica()(Request("POST", "/", b"stream=1", b"5000"))
+        answer = await (await self.replica())(Request("POST", "/", b"stream=1", b"5000"))
         text = b""
         async for piece in answer.content:
             text += piece
@@ -198,7 +213,7 @@ class ShimTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(self.action.line.waiting, {})
 
     async def test_a_client_that_leaves_cancels_what_it_asked_for(self):
-        replica = self.replica()
+        replica = await self.replica()
         left = asyncio.create_task(replica(Request("POST", "/never")))
         await asyncio.sleep(0.1)
         left.cancel()
@@ -211,7 +226,7 @@ class ShimTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(self.action.line.waiting, {})
 
     async def test_a_worker_that_ends_costs_what_was_under_way_only(self):
-        replica = self.replica()
+        replica = await self.replica()
         under_way = asyncio.create_task(replica(Request("POST", "/never")))
         await asyncio.sleep(0.1)
         ended = await replica(Request("POST", "/end"))
@@ -219,15 +234,15 @@ class ShimTest(unittest.IsolatedAsyncioTestCase):
         answers = await asyncio.gather(*(replica(Request("POST", "/again")) for _ in range(5)))
         self.assertEqual({answer.content for answer in answers}, {b"POST /again?|"})
 
-    def test_why_a_worker_is_not_ready_is_raised(self):
+    async def test_why_a_worker_is_not_ready_is_raised(self):
         with self.assertRaisesRegex(RuntimeError, r'^SYNAPSE \{"error": 1\}$'):
-            self.replica("broken")
+            await self.replica("broken")
         with self.assertRaisesRegex(RuntimeError, "^SYNAPSE .+"):
-            self.replica("silent")
+            await self.replica("silent")
         with open("synapse-worker", "w") as file:
             file.write("#!/bin/sh\necho 'version GLIBC_9.99 not found' >&2\nexit 1\n")
         with self.assertRaisesRegex(RuntimeError, "^SYNAPSE version GLIBC_9.99 not found$"):
-            self.replica()
+            await self.replica()
 
 
 if __name__ == "__main__":

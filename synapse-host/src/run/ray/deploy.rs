@@ -25,6 +25,9 @@ use crate::worker_program::ask_for_manifest;
 
 /// The shim's module, and its file in the package.
 const MODULE: &str = "synapse_endpoint";
+/// Whether what a replica calls has a thread beside the one that speaks with Ray. The shim never blocks, and handing
+/// each request over costs more than what it does. Releases that do not know the variable pass over it.
+const OWN_THREAD: &str = "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD";
 /// How often it is looked whether it shall stop.
 const LOOK: Duration = Duration::from_millis(50);
 /// Proxies and routers have heard of a change by then.
@@ -299,7 +302,7 @@ impl Deployment {
         let config = json!({
             "name": application,
             "import_path": format!("{MODULE}:build"),
-            "runtime_env": { "working_dir": package },
+            "runtime_env": { "working_dir": package, "env_vars": { OWN_THREAD: "0" } },
             "args": args,
             "deployments": [deployment],
         });
