@@ -235,7 +235,7 @@ impl Endpoint {
 /// A call that answers one request.
 enum Call {
     /// Only its end is of interest.
-    Silent(IsolatedRun),
+    Silent(Box<IsolatedRun>),
     /// Somebody hears what it reports.
     Streamed(Box<Run>),
 }
@@ -244,7 +244,8 @@ impl Call {
     fn prepare(plugin: &Plugin, request: &RunRequest, streamed: bool) -> Result<Self> {
         match streamed {
             true => Run::start(plugin, request).map(|run| Self::Streamed(Box::new(run))),
-            false => IsolatedRun::prepare(plugin, request, None, None, Arc::default()).map(Self::Silent),
+            false => IsolatedRun::prepare(plugin, request, None, None, Arc::default())
+                .map(|run| Self::Silent(Box::new(run))),
         }
     }
 
