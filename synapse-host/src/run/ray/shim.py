@@ -120,10 +120,12 @@ class SynapseActor:
             self.tunnels[number] = {
                 "connection": connection,
                 "used": time.monotonic(),
-                # Whose turn it is to send, and how much was heard so far.
+                # Whose turn it is to send, who has had it before, and how much was heard so far.
                 "turn": 0,
+                "passed": set(),
                 "heard": 0,
-                "sending": threading.Condition(),
+                "turns": threading.Condition(),
+                "sending": threading.Lock(),
                 "hearing": threading.Lock(),
             }
         return str(number).encode()
@@ -140,15 +142,21 @@ class SynapseActor:
 
         way = self.tunnels[number]
         way["used"] = time.monotonic()
-        with way["sending"]:
-            way["sending"].wait_for(lambda: way["turn"] in (turn, None))
-            try:
-                self._say(way["connection"], data)
-            except OSError:
-                pass  # Whoever listens hears the end.
-            if way["turn"] is not None:
+        if data is not None:
+            with way["turns"]:
+                way["turns"].wait_for(lambda: way["turn"] in (turn, None))
+            with way["sending"]:
+                try:
+                    self._say(way["connection"], data)
+                except OSError:
+                    pass  # Whoever listens hears the end.
+        # Who only listens waits for nobody: the agent may not read on before it is heard.
+        with way["turns"]:
+            way["passed"].add(turn)
+            while way["turn"] in way["passed"]:
+                way["passed"].remove(way["turn"])
                 way["turn"] += 1
-            way["sending"].notify_all()
+            way["turns"].notify_all()
         if not listens:
             return b""
         with way["hearing"]:
@@ -168,7 +176,7 @@ class SynapseActor:
 
         if data:
             connection.sendall(data)
-        elif data is not None:
+        else:
             connection.shutdown(socket.SHUT_WR)
 
     def _speaks(self, connection, seconds):
@@ -204,9 +212,9 @@ class SynapseActor:
             way["connection"].shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-        with way["sending"]:
+        with way["turns"]:
             way["turn"] = None
-            way["sending"].notify_all()
-        with way["hearing"]:
+            way["turns"].notify_all()
+        with way["sending"], way["hearing"]:
             way["connection"].close()
         return b""

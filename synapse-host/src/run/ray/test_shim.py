@@ -140,7 +140,7 @@ class ShimTest(unittest.TestCase):
         # Nothing was said, which has no number.
         self.assertEqual(actor.exchange(gone, 0, None, True), b"")
         # Its turn never comes.
-        waits = threading.Thread(target=actor.exchange, args=(gone, 7, None, True))
+        waits = threading.Thread(target=actor.exchange, args=(gone, 7, b"late", True))
         waits.start()
         turn = 0
         while gone in actor.tunnels:
@@ -157,27 +157,43 @@ class ShimTest(unittest.TestCase):
 
         def exchange(turn, data, listens):
             answer = actor.exchange(number, turn, data, listens)
-            heard[int.from_bytes(answer[:8], "little")] = answer[8:]
+            if listens:
+                heard[int.from_bytes(answer[:8], "little")] = answer[8:]
 
         pieces = [bytes([letter]) * (1 << 20) for letter in b"abcdefgh"]
         calls = [(turn, data, False) for turn, data in enumerate(pieces)]
-        calls += [(8, b"", False), (9, None, True), (10, None, True)]
+        calls += [(8, b"", False)] + [(turn, None, True) for turn in range(9, 12)]
         threads = [threading.Thread(target=exchange, args=call) for call in reversed(calls)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(20)
-        turn = 11
-        while all(heard.values()) or len(heard) < 3:
+        turn = 12
+        while all(heard.values()):
             exchange(turn, None, True)
             turn += 1
         self.assertEqual(b"".join(data for _, data in sorted(heard.items())), b"".join(pieces))
+
+    def test_who_listens_does_not_wait_for_who_speaks(self):
+        actor = self.actor(WORKER)
+        number = int(actor.open())
+        # More than all buffers on the way there and back hold: it is sent when somebody hears the answer only.
+        much = bytes(64 << 20)
+        speaks = threading.Thread(target=actor.exchange, args=(number, 0, much, False), daemon=True)
+        speaks.start()
+        turn, heard = 1, 0
+        while heard < len(much):
+            heard += len(actor.exchange(number, turn, None, True)) - 8
+            turn += 1
+        speaks.join(20)
+        self.assertFalse(speaks.is_alive())
 
     def test_who_closes_a_way_frees_all_that_wait(self):
         actor = self.actor(WORKER)
         number = int(actor.open())
         # One listens; the other's turn never comes.
-        waiting = [threading.Thread(target=actor.exchange, args=(number, turn, None, True)) for turn in (0, 7)]
+        calls = [(number, 0, None, True), (number, 7, b"late", True)]
+        waiting = [threading.Thread(target=actor.exchange, args=call) for call in calls]
         for thread in waiting:
             thread.start()
         actor.close(number)
