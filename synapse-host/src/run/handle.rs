@@ -487,7 +487,7 @@ fn took_too_long(timeout: Duration) -> PluginError {
     TimedOut::new(format!("the run took longer than {}", humantime::format_duration(timeout)))
 }
 
-/// The error of a run, which was cancelled because its time was over where `late` says what that was.
+/// The error of a run. Where `late` gives its time-out, it was cancelled because that was over.
 pub(super) fn of_late(error: PluginError, late: Option<Duration>) -> PluginError {
     let Some(timeout) = late.filter(|_| error.kind() == ErrorKind::Cancelled) else { return error };
     match error.hint_text() {

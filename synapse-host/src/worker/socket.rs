@@ -25,7 +25,7 @@ pub(crate) struct Socket {
     descriptor: OwnedFd,
     /// Of a connection that leads over a network.
     seal: Option<Box<Seal>>,
-    /// Of one where answers may come before a thread has fallen asleep: whether the last one did.
+    /// Of one where the next message may come before a thread has fallen asleep: whether the last one did.
     was_brief: Option<AtomicBool>,
 }
 
@@ -39,7 +39,7 @@ impl Socket {
         Self { descriptor, seal: Some(Box::new(seal)), was_brief: None }
     }
 
-    /// Who reads stays awake as long as answers come at once.
+    /// Who reads stays awake as long as calls or answers follow each other at once.
     pub(crate) fn stay_awake(mut self) -> Self {
         self.was_brief = Some(AtomicBool::new(true));
         self

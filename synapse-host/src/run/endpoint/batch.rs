@@ -203,6 +203,10 @@ pub(super) fn join(endpoint: &Arc<Endpoint>, joining: &Joining, asked: &Receiver
             together.push(next);
         }
         for batch in batches(together, most) {
+            if let [one] = &batch[..] {
+                alone(endpoint, one);
+                continue;
+            }
             let (endpoint, batching) = (Arc::clone(endpoint), joining.batching.clone());
             let threads = endpoint.threads.clone();
             threads.spawn_blocking(move || answer(&endpoint, &batching, &batch));
@@ -233,13 +237,14 @@ fn batches(together: Vec<Asked>, most: usize) -> Vec<Vec<Asked>> {
     batches
 }
 
+/// Answers one with a call of its own.
+fn alone(endpoint: &Endpoint, asked: &Asked) {
+    endpoint.start(&asked.line, asked.id, &asked.body, false);
+}
+
 /// Answers requests with one call. When that fails they are asked again one by one, so that it costs only
 /// those whose fault it is.
 fn answer(endpoint: &Arc<Endpoint>, batching: &Batching, batch: &[Asked]) {
-    let alone = |asked: &Asked| endpoint.start(&asked.line, asked.id, &asked.body, false);
-    if let [one] = batch {
-        return alone(one);
-    }
     let mut params = batch[0].rest.clone();
     let items = batch.iter().flat_map(|asked| asked.items.iter().cloned()).collect();
     params.insert(batching.items.clone(), Value::Array(items));
@@ -257,7 +262,9 @@ fn answer(endpoint: &Arc<Endpoint>, batching: &Batching, batch: &[Asked]) {
                 .iter()
                 .for_each(|asked| asked.line.reply(asked.id, &Reply::of(endpoint.call(&asked.body))));
         }
-        Err(_) => return batch.iter().for_each(alone),
+        Err(_) => {
+            return batch.iter().for_each(|asked| alone(endpoint, asked));
+        }
     };
     match result {
         Ok(parts) => {

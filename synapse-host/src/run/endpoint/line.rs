@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Reply;
+use synapse_sdk::events::Event;
+
+use super::{Reply, described};
 use crate::run::handle::{Reins, Run};
 use crate::run::isolated::{IsolatedRun, Stopper};
 use crate::worker::frame::Header;
@@ -27,8 +29,8 @@ pub(super) struct Line {
 
 /// A call that answers a request.
 pub(super) struct Underway {
-    /// Where it runs in a worker, which is always so.
-    stopper: Option<Arc<Stopper>>,
+    stopper: Arc<Stopper>,
+    /// When it began, where its time-out is looked after here.
     watched: Option<Instant>,
     late: Late,
 }
@@ -44,29 +46,29 @@ enum Late {
 impl Underway {
     /// A run whose time-out is looked after here.
     pub(super) fn watched(run: &IsolatedRun) -> Self {
-        Self { stopper: Some(run.stopper()), watched: Some(Instant::now()), late: Late::No }
+        Self { stopper: run.stopper(), watched: Some(Instant::now()), late: Late::No }
     }
 
-    /// A run that looks after its time-out itself.
-    pub(super) fn by_itself(run: &Run) -> Self {
-        let stopper = match run.canceller().reins() {
-            Reins::Worker(stopper) => Some(Arc::clone(stopper)),
+    /// A run that looks after its time-out itself; `None` where it has no worker to be told.
+    pub(super) fn by_itself(run: &Run) -> Option<Self> {
+        match run.canceller().reins() {
+            Reins::Worker(stopper) => {
+                Some(Self { stopper: Arc::clone(stopper), watched: None, late: Late::No })
+            }
             _ => None,
-        };
-        Self { stopper, watched: None, late: Late::No }
+        }
     }
 
     /// Tells the action when its time is over, and ends its worker when that is of no use.
     fn look(&mut self, timeout: Duration, grace: Duration) {
-        let (Some(begun), Some(stopper)) = (self.watched, &self.stopper) else { return };
-        let elapsed = begun.elapsed();
+        let Some(elapsed) = self.watched.map(|begun| begun.elapsed()) else { return };
         if self.late == Late::No && elapsed >= timeout {
             self.late = Late::Told;
-            stopper.cancel();
+            self.stopper.cancel();
         }
         if self.late == Late::Told && elapsed >= timeout.saturating_add(grace) {
             self.late = Late::Ended;
-            stopper.kill(false);
+            self.stopper.kill(false);
         }
     }
 }
@@ -98,8 +100,8 @@ impl Line {
 
     /// Nobody waits for the answer any more. The action is told, and its worker left alone: others use it.
     pub(super) fn stop(&self, id: u64) {
-        if let Some(stopper) = self.calls().get(&id).and_then(|call| call.stopper.as_ref()) {
-            stopper.cancel();
+        if let Some(call) = self.calls().get(&id) {
+            call.stopper.cancel();
         }
     }
 
@@ -129,7 +131,7 @@ impl Line {
         let mut begun = false;
         let mut last = Instant::now();
         while let Some(events) = run.events_within(LOOK) {
-            let mut text: String = events.iter().map(super::sent_event).collect();
+            let mut text: String = events.iter().map(sent_event).collect();
             if text.is_empty() && last.elapsed() > BEAT {
                 text = ":\n\n".to_owned();
             }
@@ -139,9 +141,9 @@ impl Line {
             }
         }
         match run.wait().result {
-            Ok(outcome) => self.tell(id, &mut begun, &super::sent("result", outcome.json())),
+            Ok(outcome) => self.tell(id, &mut begun, &sent("result", outcome.json())),
             Err(error) if !begun => return self.reply(id, &Reply::error(&error)),
-            Err(error) => self.tell(id, &mut begun, &super::sent("error", &super::described(&error))),
+            Err(error) => self.tell(id, &mut begun, &sent("error", &described(&error))),
         }
         self.send(Kind::Chunk, 0, id, &[]);
     }
@@ -162,5 +164,25 @@ impl Line {
         let _alone = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         // The end of the shim is seen by who reads.
         let _ = self.socket.send_all(&frame);
+    }
+}
+
+fn sent_event(event: &Event<'_>) -> String {
+    serde_json::to_string(event).map_or_else(|_| String::new(), |data| sent(event.name(), &data))
+}
+
+/// One server-sent event. JSON has line breaks only between its values.
+fn sent(name: &str, data: &str) -> String {
+    let name: String = name.chars().filter(|letter| !letter.is_control()).collect();
+    format!("event: {name}\ndata: {}\n\n", data.replace(['\n', '\r'], " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_of_data_whatever_its_name() {
+        assert_eq!(sent("a\nb", "{\n \"n\": 1\r\n}"), "event: ab\ndata: {  \"n\": 1  }\n\n");
     }
 }

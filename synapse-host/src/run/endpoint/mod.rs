@@ -20,7 +20,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use synapse_sdk::errors::{Result, ResultExt};
-use synapse_sdk::events::Event;
 use synapse_sdk::schema::form;
 use synapse_sdk::{Env, ErrorKind, PluginError};
 use tokio::runtime::{Builder, Handle};
@@ -215,7 +214,9 @@ impl Endpoint {
             Ok(call) => call,
             Err(error) => return line.reply(id, &Reply::error(&error)),
         };
-        line.began(id, call.underway());
+        if let Some(underway) = call.underway() {
+            line.began(id, underway);
+        }
         let (line, timeout) = (Arc::clone(line), self.request.timeout);
         self.threads.spawn_blocking(move || match call {
             Call::Silent(run) => {
@@ -249,9 +250,9 @@ impl Call {
         }
     }
 
-    fn underway(&self) -> Underway {
+    fn underway(&self) -> Option<Underway> {
         match self {
-            Self::Silent(run) => Underway::watched(run),
+            Self::Silent(run) => Some(Underway::watched(run)),
             Self::Streamed(run) => Underway::by_itself(run),
         }
     }
@@ -304,24 +305,9 @@ fn status_of(kind: ErrorKind) -> u16 {
     }
 }
 
-fn sent_event(event: &Event<'_>) -> String {
-    serde_json::to_string(event).map_or_else(|_| String::new(), |data| sent(event.name(), &data))
-}
-
-/// One server-sent event. JSON has line breaks only between its values.
-fn sent(name: &str, data: &str) -> String {
-    let name: String = name.chars().filter(|letter| !letter.is_control()).collect();
-    format!("event: {name}\ndata: {}\n\n", data.replace(['\n', '\r'], " "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_event_is_one_line_of_data_whatever_its_name() {
-        assert_eq!(sent("a\nb", "{\n \"n\": 1\r\n}"), "event: ab\ndata: {  \"n\": 1  }\n\n");
-    }
 
     #[test]
     fn an_answer_begins_with_status_and_media_type() {

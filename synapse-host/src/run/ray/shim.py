@@ -131,7 +131,7 @@ class SynapseActor:
         return str(number).encode()
 
     def exchange(self, number, turn, data, listens):
-        """Passes bytes on when it is its turn, and waits for what the agent says next.
+        """Passes bytes on when it is their turn, and waits for what the agent says next.
 
         No bytes are the end, and None is nothing. Calls are made before others
         have returned, and Ray may start them in any order: so turns are counted,
