@@ -1,12 +1,13 @@
 """What an endpoint costs, beside the emptiest application of Ray Serve in Python on the same cluster:
 
     apt-get install wrk
-    cargo build --release -p synapse-host --bins -p measured
+    cargo build --release -p synapse-host -p measured
     .ci/ray python3 benches/serve/run.py
 
 wrk asks both through the cluster's proxy, in turns, with as many connections as a replica works on at once;
-each figure is the median of the rounds. The Python that has Ray stands in RAY_PYTHON. BENCH_SECONDS, BENCH_ROUNDS and
-BENCH_CONNECTIONS say how long, how often and how wide.
+each figure is the median of the rounds, and each ratio that of the ratios within a round, because what the machine
+gives changes between rounds by more than what is compared. The Python that has Ray stands in RAY_PYTHON.
+BENCH_SECONDS, BENCH_ROUNDS and BENCH_CONNECTIONS say how long, how often and how wide.
 """
 
 import json
@@ -19,8 +20,8 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RELEASE = os.path.join(HERE, "..", "..", "target", os.environ.get("PROFILE", "release"))
-SECONDS = os.environ.get("BENCH_SECONDS", "10")
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SECONDS = os.environ.get("BENCH_SECONDS", "5")
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "12"))
 CONNECTIONS = os.environ.get("BENCH_CONNECTIONS", "16")
 RAY = os.environ["SYNAPSE_TEST_RAY"]
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
@@ -95,19 +96,27 @@ def main():
         "python, reads params": (root + "/reads", GREET),
     }
     for connections in (CONNECTIONS, "1"):
-        medians = compare(asked, connections)
+        found = compare(asked, connections)
         print("%s connections:" % connections)
-        for name, (rate, median, late) in medians.items():
-            print("  %-26s %8.0f requests/s   p50 %6.1f ms   p99 %6.1f ms" % (name, rate, median, late))
+        for name, rounds in found.items():
+            medians = tuple(statistics.median(column) for column in zip(*rounds))
+            print("  %-26s %8.0f requests/s   p50 %6.1f ms   p99 %6.1f ms" % (name, *medians))
         for name in ("synapse, no params", "synapse, params"):
-            rate, _, late = medians[name]
-            empty = medians["python, empty"]
-            share = (100 * rate / empty[0], late / empty[2])
-            print("  %s: %.0f %% of the empty one's requests/s (goal 80), p99 %.2f times (goal 1)" % (name, *share))
+            share, late = (beside(found, name, column) for column in (0, 2))
+            print(
+                "  %s: %.0f %% of the empty one's requests/s (goal 80), p99 %.2f times (goal 1)"
+                % (name, 100 * share, late)
+            )
+
+
+def beside(found, name, column):
+    """How many times what the empty application has, in the same round."""
+    pairs = zip(found[name], found["python, empty"])
+    return statistics.median(ours[column] / empty[column] for ours, empty in pairs)
 
 
 def compare(asked, connections):
-    """Medians of what each was measured at, in turns."""
+    """What each was measured at, round by round; every second one goes the other way round."""
     found = {name: [] for name in asked}
     with tempfile.TemporaryDirectory() as folder:
         scripts = {}
@@ -117,10 +126,10 @@ def compare(asked, connections):
                 file.write(script)
         for url, script in asked.values():
             measure(url, scripts[script], connections, "3")
-        for _ in range(ROUNDS):
-            for name, (url, script) in asked.items():
+        for turn in range(ROUNDS):
+            for name, (url, script) in list(asked.items())[:: 1 if turn % 2 else -1]:
                 found[name].append(measure(url, scripts[script], connections))
-    return {name: [statistics.median(column) for column in zip(*rows)] for name, rows in found.items()}
+    return found
 
 
 if __name__ == "__main__":

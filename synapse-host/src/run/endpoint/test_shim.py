@@ -10,6 +10,7 @@ import sys
 import tempfile
 import types
 import unittest
+import unittest.mock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -192,6 +193,36 @@ class ShimTest(unittest.IsolatedAsyncioTestCase):
         for answers in ([], [[{"type": "http.disconnect"}]], [[part(b"{", True)], [{"type": "http.disconnect"}]]):
             with self.assertRaises(Disconnected):
                 await replica(RayRequest(length, *answers))
+
+    async def test_the_proxy_is_looked_up_once_it_is_asked(self):
+        looked_up = []
+
+        class Sent:
+            @property
+            def receive_asgi_messages(self):
+                looked_up.append(self)
+                return self.ask
+
+            async def ask(self, about):
+                return about
+
+        class Older:
+            def __init__(self):
+                self.receive_asgi_messages = looked_up.append
+
+        for kind in (Sent, Older):
+            module = types.ModuleType("ray.serve._private.common")
+            module.StreamingHTTPRequest = kind
+            packages = {name: types.ModuleType(name) for name in ("ray", "ray.serve", "ray.serve._private")}
+            with unittest.mock.patch.dict(sys.modules, {**packages, module.__name__: module}):
+                names()["look_up_late"]()
+        sent = Sent()
+        receive = sent.receive_asgi_messages
+        self.assertEqual(looked_up, [])
+        self.assertEqual(await receive("which request"), "which request")
+        self.assertEqual(looked_up, [sent])
+        Older().receive_asgi_messages("as ever")
+        self.assertEqual(looked_up, [sent, "as ever"])
 
     async def fetch(self, receive):
         await receive._receive_asgi_messages(receive._request_metadata)
