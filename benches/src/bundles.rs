@@ -16,20 +16,19 @@ const COPIES: usize = 1_000;
 
 /// Builds the bundle of the greeter, then runs, inspects and lists, beside a
 /// process that does nothing.
-pub(crate) fn measure() -> io::Result<()> {
+pub(crate) fn measure(synapse: &Path) -> io::Result<()> {
     let base = std::env::temp_dir().join(format!("synapse-bench-{}", std::process::id()));
     let (home, fresh) = (base.join("home"), base.join("fresh"));
-    let synapse = workspace().join("target/release/synapse");
     let greet = workspace().join("examples/greet");
     let folder = greet.display().to_string();
     let building = ["plugin", "build", "--release", "--path", &folder];
-    Timed::new("plugin build", &synapse, &building).once(&home);
+    Timed::new("plugin build", synapse, &building).once(&home);
     let bundle = greet.join("dist/greet-0.1.0.synapse").display().to_string();
     let library = greet.join("dist/libgreet.so");
     let plugins = copies(&library, &base.join("plugins"))?;
     let library = library.display().to_string();
 
-    let timed = |name, arguments: &[&str]| Timed::new(name, &synapse, arguments);
+    let timed = |name, arguments: &[&str]| Timed::new(name, synapse, arguments);
     let mut commands = vec![
         Timed::new("/bin/true", "/bin/true", &[]),
         timed("synapse --help", &["--help"]).goal(3.0, None),

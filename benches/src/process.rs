@@ -78,7 +78,8 @@ fn main() -> std::io::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["bundle"] => return bundles::measure(),
+        ["bundle"] => return bundles::measure(&workspace().join("target/release/synapse")),
+        ["bundle", synapse] => return bundles::measure(synapse.as_ref()),
         ["edit"] => return edits(),
         ["load", plugin] => bundles::load(plugin),
         ["load-after", plugin] => bundles::load_after(plugin),

@@ -179,8 +179,8 @@ async def never(about):
 
 
 def look_up_late():
-    """Ray looks up its proxy for every request, before it is known whether it has to be asked for anything: a third of
-    what a replica does for a small one. Here it does so once it is asked.
+    """Ray looks up its proxy for every request, before it is known whether it has to be asked for anything. Here it does
+    so once it is asked.
     """
     try:
         from ray.serve._private.common import StreamingHTTPRequest as Sent

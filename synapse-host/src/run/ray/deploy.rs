@@ -281,8 +281,8 @@ impl Deployment {
             "name": DEPLOYMENT,
             "max_ongoing_requests": options.at_once,
             "max_queued_requests": options.waiting.map_or(-1, i64::from),
-            // The proxies log each request already, with its status and time. Another line costs a replica more than
-            // all else that it does for one.
+            // The proxies log each request already, with its status and time. Another line is a good part of what a
+            // replica does for a small one.
             "logging_config": { "enable_access_log": false },
             "graceful_shutdown_timeout_s": request.timeout.map_or(30.0, |time| time.as_secs_f64() + 5.0),
             "ray_actor_options": actor,
