@@ -81,7 +81,9 @@ fn start(command: &mut Command, options: c_int) -> Result<pid_t> {
     unsafe {
         command.pre_exec(|| done(libc::ptrace(libc::PTRACE_TRACEME, 0, NOTHING, NOTHING)));
     }
-    let child = command.stderr(Stdio::null()).spawn()?;
+    let child = command.stderr(Stdio::null()).spawn();
+    let child =
+        child.map_err(|error| format!("{command:?} under ptrace, which a sandbox may forbid: {error}"))?;
     let process = pid_t::try_from(child.id())?;
     wait(process)?;
     ask(libc::PTRACE_SETOPTIONS, process, options)?;
