@@ -3,6 +3,7 @@
 #[cfg(target_arch = "x86_64")]
 mod dist;
 mod soak;
+mod workspace;
 
 use std::error::Error;
 use std::process::ExitCode;

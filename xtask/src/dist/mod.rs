@@ -4,11 +4,13 @@
 //! 64 KB of a file around each page that is used, so that most of it takes up memory. So it is built, seen what commands
 //! call, and linked again with that side by side.
 
+mod memory;
 mod program;
+mod ptrace;
 mod trace;
 
 use std::error::Error;
-use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
@@ -17,6 +19,7 @@ use clap::Args;
 use tempfile::TempDir;
 
 use self::program::Program;
+use crate::workspace;
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
@@ -41,7 +44,7 @@ pub(crate) struct DistArgs {
 impl DistArgs {
     pub(crate) fn execute(&self) -> Result<()> {
         let out = self.out.as_ref().map(std::path::absolute).transpose()?;
-        env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")))?;
+        env::set_current_dir(workspace::root())?;
         eprintln!("building");
         run(cargo("build").arg("--bins"))?;
         eprintln!("seeing which functions run");
@@ -50,7 +53,7 @@ impl DistArgs {
             programs.push(Program::read(Path::new(BUILT), name)?);
         }
         let example = Example::new(&programs[0].path)?;
-        let before = trace::most_memory(&mut example.greet())?;
+        let before = memory::most(&mut example.greet())?;
         example.see(&mut programs)?;
         for program in &programs {
             let (called, all) = program.bytes();
@@ -58,7 +61,7 @@ impl DistArgs {
             eprintln!("linking {} with {called} of its {all} KB of code first", program.name);
             link(program)?;
         }
-        let after = trace::most_memory(&mut example.greet())?;
+        let after = memory::most(&mut example.greet())?;
         eprintln!("`plugin run` takes {after} KB of memory, where it took {before}");
         for program in &programs {
             println!("{}", place(program, out.as_deref())?.display());
@@ -112,10 +115,12 @@ impl Example {
 
 /// Links a program again, without the names of its functions and with what was called before all else.
 fn link(program: &Program) -> Result<()> {
-    let order = program.path.with_extension("order");
-    fs::write(&order, program.order())?;
-    // Cargo does not look whether this list has changed.
-    fs::remove_file(&program.path)?;
+    let list = program.order();
+    // Cargo does not look into it: another list has another name.
+    let mut hasher = DefaultHasher::new();
+    list.hash(&mut hasher);
+    let order = program.path.with_extension(format!("{:016x}.order", hasher.finish()));
+    fs::write(&order, list)?;
     let flags = [format!("--symbol-ordering-file={}", order.display()), "--no-warn-symbol-ordering".into()];
     let flags = flags.iter().map(|flag| format!("-Clink-arg=-Wl,{flag}"));
     run(cargo("rustc").args(["--bin", program.name, "--", "-Cstrip=symbols"]).args(flags))
@@ -132,9 +137,8 @@ fn place(program: &Program, out: Option<&Path>) -> Result<PathBuf> {
     Ok(whole)
 }
 
-/// The cargo that runs this.
 fn cargo(what: &str) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    let mut command = Command::new(workspace::cargo());
     command.arg(what).args(BUILD);
     command
 }

@@ -1,29 +1,25 @@
 //! Which functions of programs run, in the order of their first calls: each gets a breakpoint at its beginning,
 //! which goes away when it is hit. Threads and children are followed.
-#![allow(unsafe_code)]
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::unix::fs::FileExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::ptr;
+use std::process::Command;
 
-use libc::{c_int, c_void, pid_t};
+use libc::{c_int, pid_t};
 
 use super::Result;
 use super::program::Program;
+use super::ptrace::{go_on, registers, set_registers, start, wait};
 
 /// `int3`.
 const BREAKPOINT: u8 = 0xcc;
 const FOLLOWED: c_int = libc::PTRACE_O_TRACECLONE
     | libc::PTRACE_O_TRACEFORK
     | libc::PTRACE_O_TRACEVFORK
-    | libc::PTRACE_O_TRACEEXEC
-    | libc::PTRACE_O_EXITKILL;
+    | libc::PTRACE_O_TRACEEXEC;
 
 /// Runs a command to its end, and adds what ran to each program's [`called`](Program::called).
 ///
@@ -33,13 +29,13 @@ pub(super) fn run(command: &mut Command, programs: &mut [Program]) -> Result<()>
     let leader = start(command, FOLLOWED)?;
     let mut trace = Trace::of(programs);
     trace.begins(leader)?;
-    ask(libc::PTRACE_CONT, leader, 0)?;
+    go_on(leader, 0)?;
     loop {
         let (thread, status) = wait(-1)?;
         if libc::WIFSTOPPED(status) {
             let signal = trace.stopped(thread, status)?;
             // One that was killed meanwhile is told by a later wait.
-            let _ = ask(libc::PTRACE_CONT, thread, signal);
+            let _ = go_on(thread, signal);
         } else if thread == leader {
             return match libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0 {
                 true => Ok(()),
@@ -47,47 +43,6 @@ pub(super) fn run(command: &mut Command, programs: &mut [Program]) -> Result<()>
             };
         }
     }
-}
-
-/// Runs a command, and gives the memory that its process had at most, in KB: what is told of a child that has ended
-/// counts the process that started it as well.
-///
-/// # Errors
-/// Where it cannot be started or followed.
-pub(super) fn most_memory(command: &mut Command) -> Result<u64> {
-    let process = start(command, libc::PTRACE_O_TRACEEXIT | libc::PTRACE_O_EXITKILL)?;
-    let mut signal = 0;
-    loop {
-        ask(libc::PTRACE_CONT, process, signal)?;
-        let (_, status) = wait(process)?;
-        if !libc::WIFSTOPPED(status) {
-            return Err(format!("{command:?} ended with status {status:#x}").into());
-        }
-        if status >> 16 == libc::PTRACE_EVENT_EXIT {
-            break;
-        }
-        signal = libc::WSTOPSIG(status);
-    }
-    let told = fs::read_to_string(format!("/proc/{process}/status"))?;
-    ask(libc::PTRACE_DETACH, process, 0)?;
-    wait(process)?;
-    let line = told.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("its memory is not told")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
-}
-
-/// Starts a command, which stops once it has become the program.
-fn start(command: &mut Command, options: c_int) -> Result<pid_t> {
-    // SAFETY: between fork and exec it makes one system call and no more.
-    unsafe {
-        command.pre_exec(|| done(libc::ptrace(libc::PTRACE_TRACEME, 0, NOTHING, NOTHING)));
-    }
-    let child = command.stderr(Stdio::null()).spawn();
-    let child =
-        child.map_err(|error| format!("{command:?} under ptrace, which a sandbox may forbid: {error}"))?;
-    let process = pid_t::try_from(child.id())?;
-    wait(process)?;
-    ask(libc::PTRACE_SETOPTIONS, process, options)?;
-    Ok(process)
 }
 
 /// Programs whose processes are full of breakpoints.
@@ -175,41 +130,4 @@ fn load_address(thread: pid_t, program: &Path) -> Result<u64> {
 
 fn memory(thread: pid_t) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open(format!("/proc/{thread}/mem"))
-}
-
-const NOTHING: *mut c_void = ptr::null_mut();
-
-fn done(returned: libc::c_long) -> io::Result<()> {
-    match returned {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
-}
-
-fn wait(process: pid_t) -> io::Result<(pid_t, c_int)> {
-    let mut status = 0;
-    // SAFETY: `status` lives as long as the call.
-    let process = unsafe { libc::waitpid(process, &raw mut status, libc::__WALL) };
-    done(process.into())?;
-    Ok((process, status))
-}
-
-/// A request that takes a number and gives nothing back.
-fn ask(request: libc::c_uint, thread: pid_t, number: c_int) -> io::Result<()> {
-    // SAFETY: with such a request the kernel reads no memory of this process and writes none.
-    done(unsafe { libc::ptrace(request, thread, NOTHING, libc::c_long::from(number)) })
-}
-
-fn registers(thread: pid_t) -> io::Result<libc::user_regs_struct> {
-    let mut registers = MaybeUninit::uninit();
-    // SAFETY: the kernel fills a structure of this type, all of it where it says that it has.
-    unsafe {
-        done(libc::ptrace(libc::PTRACE_GETREGS, thread, NOTHING, registers.as_mut_ptr()))?;
-        Ok(registers.assume_init())
-    }
-}
-
-fn set_registers(thread: pid_t, registers: &libc::user_regs_struct) -> io::Result<()> {
-    // SAFETY: the kernel reads a structure of this type.
-    done(unsafe { libc::ptrace(libc::PTRACE_SETREGS, thread, NOTHING, ptr::from_ref(registers)) })
 }

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::command::{Ran, run};
 use super::leftovers::{self, MARK};
 use super::{Outcome, Part, Result};
+use crate::workspace;
 
 /// No build may take longer.
 const BUILD: Duration = Duration::from_secs(40 * 60);
@@ -62,7 +63,7 @@ impl Soak {
 
     /// The root of the workspace.
     pub(super) fn workspace(&self) -> &'static Path {
-        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+        workspace::root()
     }
 
     /// A folder for this soak, gone afterwards.
@@ -97,8 +98,7 @@ impl Soak {
 
     /// `cargo` of the pinned toolchain.
     pub(super) fn cargo(&self, words: &str) -> Command {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = self.command(cargo);
+        let mut command = self.command(workspace::cargo());
         command.args(words.split_whitespace());
         command
     }

@@ -23,7 +23,7 @@ MORE = 1
 ROOM = 1 << 16
 # Chunks of an answer that may wait here until its client takes them.
 PLENTY = 64
-# So many objects more than have gone are there when those that hold each other are looked for.
+# Python looks for objects that hold each other, and nobody else holds, when so many more were made than have gone.
 NEW_OBJECTS = 10_000
 
 
@@ -61,6 +61,7 @@ class Line(asyncio.BufferedProtocol):
     def __init__(self):
         self.buffer = bytearray(ROOM)
         self.filled = 0
+        # By number: a future of the first frame of an answer, then a queue if there is more of it.
         self.waiting = {}
         self.count = 0
         self.gone = False
