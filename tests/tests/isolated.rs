@@ -391,6 +391,57 @@ fn limits_hold_in_the_worker() {
     synapse.act("misbehave", "limits --memory 1GB").run().code(0).says("add --isolated");
 }
 
+/// Where groups of workers can be made, below which folder.
+fn control_groups() -> Option<&'static Path> {
+    // The first version, which needs nothing but the right to write there, and a process at its root.
+    let folder = Path::new("/sys/fs/cgroup/cpu");
+    let own = fs::read_to_string("/proc/self/cgroup").expect("Linux");
+    let at_root = own.lines().any(|line| line.ends_with(":cpu:/"));
+    let may_write = fs::OpenOptions::new().write(true).open(folder.join("cpu.shares")).is_ok();
+    (at_root && may_write).then_some(folder)
+}
+
+#[test]
+fn parts_of_a_processor_hold_where_the_system_has_bounds_of_its_time() {
+    let synapse = Synapse::new();
+    let computing = |words: &str| {
+        let ended = isolated(&synapse, &format!("computes -P n=1000 {words}")).code(0);
+        (ended.document()["result"].as_u64().expect("milliseconds"), ended.stderr)
+    };
+    let (had, said) = computing("--cpus 0.25");
+    let Some(folder) = control_groups() else {
+        assert!(said.contains("0.25 of a processor is 1 whole core here: "), "{said}");
+        return;
+    };
+    // A thread runs on to the end of its slice.
+    assert!(had <= 400, "{had} ms of 1000: {said}");
+    assert!(!said.contains("whole core"), "{said}");
+
+    let group_of = |worker: u64| {
+        let all = fs::read_dir(folder).expect("groups").map(|entry| entry.expect("a group").path());
+        let mut own = all.filter(|path| path.to_string_lossy().ends_with(&format!("-{worker}")));
+        own.next().expect("a group of its own")
+    };
+    let mut running = started(&synapse, "tells_process --cpus 1.5", "process ");
+    let group = group_of(number_after(&events_so_far(&mut running), "process "));
+    let quota = fs::read_to_string(group.join("cpu.cfs_quota_us")).expect("a bound");
+    assert_eq!(quota.trim(), "150000");
+    running.signal(libc::SIGINT);
+    running.wait().code(130);
+    assert!(!group.exists(), "{group:?} goes with its worker");
+
+    let mut killed = started(&synapse, "tells_process --cpus 1.5", "process ");
+    let worker = number_after(&events_so_far(&mut killed), "process ");
+    let group = group_of(worker);
+    killed.signal(libc::SIGKILL);
+    killed.wait();
+    goes_away(worker);
+    // Whoever makes the next one removes it.
+    assert!(group.exists(), "{group:?}");
+    computing("--cpus 0.5");
+    assert!(!group.exists(), "{group:?} is nobody's");
+}
+
 #[test]
 fn a_worker_that_is_killed_from_outside_is_told_as_that() {
     let synapse = Synapse::new();

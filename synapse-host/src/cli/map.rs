@@ -117,9 +117,7 @@ impl MapArgs {
         crash::watch(common.json);
         let plugin = self.target.resolve(target, common, output)?;
         let mode = isolated_if_it_must(mode, &plugin, output);
-        if mode == Mode::Local {
-            warn_of_resources(self.resources.resources(), output);
-        }
+        warn_of_resources(mode, self.resources.resources(), output);
         let registered = plugin.registered_name(&action)?;
         let params = self.params.read(|| params_schema(&plugin, registered))?;
         Base::read(&params)?;

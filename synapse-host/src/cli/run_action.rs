@@ -24,7 +24,8 @@ use super::{Common, crash, job};
 use crate::plugin::Plugin;
 use crate::plugin_ref::{PluginRef, place_of};
 use crate::run::{
-    Cancel, Jobs, Mode, Outcome, RayOptions, Resources, Run, RunRequest, milliseconds, validate,
+    Cancel, Jobs, Mode, Outcome, RayOptions, Resources, Run, RunRequest, milliseconds, no_quota_because,
+    validate,
 };
 use crate::size::bytes;
 use crate::stdout;
@@ -32,7 +33,7 @@ use crate::stdout;
 /// What a worker may use.
 #[derive(Args, Debug)]
 pub(super) struct ResourceArgs {
-    /// Processor cores a worker is kept to; parts of one are rounded up
+    /// Processor cores a worker is kept to, such as `2` or `0.5`
     #[arg(long, value_name = "N")]
     cpus: Option<f64>,
     /// Graphics processors a worker sees
@@ -237,8 +238,8 @@ pub(super) fn carry_out(
         output.note(&format!("warning: `{action}` has no entry in config.yaml; it runs under its own name"));
     }
     let request = request.params_json(params.read(|| params_schema(&plugin, registered))?);
+    warn_of_resources(request.mode, request.resources, output);
     if request.mode == Mode::Local {
-        warn_of_resources(request.resources, output);
         export(&request.env, &plugin);
     }
     if dry_run {
@@ -274,11 +275,21 @@ fn submit(plugin: &Plugin, request: &RunRequest, follow: bool, output: &mut Outp
     output.result(&document)
 }
 
-pub(super) fn warn_of_resources(resources: Resources, output: &mut Output) {
-    if resources != Resources::default() {
-        output.note(
+pub(super) fn warn_of_resources(mode: Mode, resources: Resources, output: &mut Output) {
+    match mode {
+        Mode::Local if resources != Resources::default() => output.note(
             "--cpus, --gpus, --memory and --open-files have no effect on a run in this process; add --isolated",
-        );
+        ),
+        Mode::Isolated => warn_of_whole_cores(resources, output),
+        _ => {}
+    }
+}
+
+/// For runs in workers: whether they will have more of the processor than was asked for.
+pub(super) fn warn_of_whole_cores(resources: Resources, output: &mut Output) {
+    if let Some((cpus, why)) = resources.cpus_in_part().zip(no_quota_because()) {
+        let (cores, s) = (cpus.ceil(), if cpus > 1.0 { "s" } else { "" });
+        output.note(&format!("{cpus} of a processor is {cores} whole core{s} here: {why}"));
     }
 }
 

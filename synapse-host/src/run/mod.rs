@@ -41,6 +41,7 @@ pub use flight::Flight;
 pub(crate) use folder::SharedFolder;
 pub use handle::{Cancel, Ended, Run, execute, run_plugin, run_plugin_blocking, validate};
 pub use isolated::end_idle_workers_after;
+pub(crate) use isolated::no_quota_because;
 pub(crate) use isolated::{ENDED, LocalQueues, Next, Queue, QueueListener, QueueReins, Queues};
 pub use job::run_job;
 pub use local::lost_threads;

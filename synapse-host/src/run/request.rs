@@ -56,7 +56,8 @@ impl Mode {
 /// to it as far as the system can.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Resources {
-    /// Processor cores. A worker is kept to so many whole ones.
+    /// Processor cores. A worker is kept to so many whole ones, rounded up, and where the system allows a bound of processor
+    /// time to exactly so much.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpus: Option<f64>,
     /// Graphics processors.
@@ -69,6 +70,13 @@ pub struct Resources {
     /// Files that a worker may have open at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_files: Option<u64>,
+}
+
+impl Resources {
+    /// The processors, where they are no whole number.
+    pub(crate) fn cpus_in_part(&self) -> Option<f64> {
+        self.cpus.filter(|cpus| cpus.fract() != 0.0)
+    }
 }
 
 /// What a run is asked for. As JSON, which records keep, it leaves out what they

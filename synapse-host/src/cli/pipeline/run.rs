@@ -11,7 +11,7 @@ use synapse_sdk::{Env, ErrorKind, PluginError};
 use super::super::output::Output;
 use super::super::params::ParamsArgs;
 use super::super::records::enter;
-use super::super::run_action::Signals;
+use super::super::run_action::{self, Signals};
 use super::super::target::with_resolver;
 use super::super::{Common, crash};
 use super::FileArgs;
@@ -19,8 +19,9 @@ use super::board::Board;
 use super::place::PlaceArgs;
 use crate::author::Profile;
 use crate::home::Home;
-use crate::pipeline::{Changed, Plan, Recorded, Report, Resumable, RunOptions, start};
+use crate::pipeline::{Changed, Node, Plan, Recorded, Report, Resumable, RunOptions, start};
 use crate::record::Status;
+use crate::run::Mode;
 use crate::stdout;
 
 /// How nodes are run.
@@ -209,6 +210,7 @@ fn carry_out(
     answer: &File,
     output: &mut Output,
 ) -> Result<()> {
+    warn_of_whole_cores(&plan, options.isolated, output);
     let signals = Signals::install()?;
     let mut board = Board::new(&plan, output, &signals);
     let report = start(plan, given, home, options, &mut board)?;
@@ -237,12 +239,21 @@ impl ResumeArgs {
         for note in &ready.notes {
             output.note(note);
         }
+        warn_of_whole_cores(ready.plan(), false, output);
         let signals = Signals::install()?;
         let mut board = Board::new(ready.plan(), output, &signals);
         let report = ready.go_on(&mut board)?;
         board.finish(&report);
         stdout::put_back(&answer)?;
         tell(report, true, &signals, output)
+    }
+}
+
+fn warn_of_whole_cores(plan: &Plan, isolated: bool, output: &mut Output) {
+    let in_worker = |node: &&Node| node.mode == Mode::Isolated || isolated && node.mode == Mode::Local;
+    let in_part = |node: &&Node| node.resources.cpus_in_part().is_some();
+    if let Some(node) = plan.pipeline.nodes.iter().filter(in_worker).find(in_part) {
+        run_action::warn_of_whole_cores(node.resources, output);
     }
 }
 

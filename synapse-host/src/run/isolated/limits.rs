@@ -16,6 +16,8 @@ pub(in crate::run) struct Limits {
     pub(in crate::run) memory: Option<u64>,
     pub(in crate::run) open_files: Option<u64>,
     pub(in crate::run) cores: Option<usize>,
+    /// Processors' time, where that is no whole number of cores.
+    pub(super) quota: Option<f64>,
     gpus: Option<usize>,
 }
 
@@ -25,7 +27,8 @@ impl Limits {
     pub(in crate::run) fn of(resources: &Resources) -> Result<Self> {
         let cores = resources.cpus.map(|cpus| whole("cpus", cpus, 1.0)).transpose()?;
         let gpus = resources.gpus.map(|gpus| whole("gpus", gpus, 0.0)).transpose()?;
-        Ok(Self { memory: resources.memory, open_files: resources.open_files, cores, gpus })
+        let quota = resources.cpus_in_part();
+        Ok(Self { memory: resources.memory, open_files: resources.open_files, cores, quota, gpus })
     }
 
     /// The variables of the run, and which graphics processors it may see
@@ -45,7 +48,7 @@ fn visible_gpus(count: usize, visible: Option<&str>) -> String {
     listed.unwrap_or_else(all).join(",")
 }
 
-/// Parts of a processor are rounded up: the system keeps a process to whole ones.
+/// Parts of a processor are rounded up: the system keeps a process to whole ones. A quota does the rest.
 fn whole(name: &str, amount: f64, least: f64) -> Result<usize> {
     if (0.0..=65_536.0).contains(&amount) {
         return Ok(amount.ceil().max(least) as usize);
@@ -74,6 +77,8 @@ mod tests {
         let cores = |cpus| Limits::of(&Resources { cpus: Some(cpus), ..Resources::default() });
         assert_eq!(cores(0.25).unwrap().cores, Some(1));
         assert_eq!(cores(1.5).unwrap().cores, Some(2));
+        assert_eq!(cores(1.5).unwrap().quota, Some(1.5));
+        assert_eq!(cores(2.0).unwrap().quota, None);
         assert_eq!(cores(-1.0).unwrap_err().kind(), ErrorKind::Usage);
         assert_eq!(cores(f64::NAN).unwrap_err().kind(), ErrorKind::Usage);
     }

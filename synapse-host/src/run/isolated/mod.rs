@@ -13,6 +13,7 @@ mod output;
 mod pool;
 mod process;
 mod queue;
+mod quota;
 mod worker;
 
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ pub use pool::end_idle_workers_after;
 pub(super) use pool::share_workers;
 pub(super) use queue::QueueWorker;
 pub(crate) use queue::{LocalQueues, Next, Queue, QueueReins, Queues};
+pub(crate) use quota::no_quota_because;
 pub(crate) use worker::ENDED;
 use worker::{Attempt, Worker};
 

@@ -209,7 +209,9 @@ fn end_with_this_process() {
         }
         // One that holds the lock now has no time left to let go of it.
         let Ok(pool) = POOL.try_lock() else { return };
-        pool.iter().filter_map(|member| member.worker.as_ref()).for_each(|worker| worker.end());
+        let workers = || pool.iter().filter_map(|member| member.worker.as_ref());
+        workers().for_each(|worker| worker.end());
+        workers().for_each(|worker| worker.remove_quota());
     }
     static REGISTERED: Once = Once::new();
     REGISTERED.call_once(|| {

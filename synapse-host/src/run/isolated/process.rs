@@ -13,10 +13,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use synapse_sdk::Env;
 use synapse_sdk::errors::{Result, ResultExt};
+use synapse_sdk::{Env, PluginError};
 
+use super::limits::Limits;
 use super::output::Output;
+use super::quota::{self, Quota};
 use crate::worker_program;
 
 /// Between SIGTERM and SIGKILL.
@@ -46,6 +48,7 @@ pub(super) struct Process {
     /// Becomes readable when the process has ended.
     handle: OwnedFd,
     pub(super) output: Output,
+    quota: Option<Quota>,
     fate: Mutex<Fate>,
     ended: Condvar,
     kills_before: Option<u64>,
@@ -60,14 +63,14 @@ struct Fate {
 
 /// Starts a worker that speaks on `socket`. It ends with the thread that calls
 /// this.
-pub(super) fn start(socket: OwnedFd, env: &Env, memory_is_limited: bool) -> Result<(Process, Child)> {
+pub(super) fn start(socket: OwnedFd, env: &Env, limits: &Limits) -> Result<(Process, Child)> {
     let program = worker_program::program()?;
     let mut command = Command::new(&program);
     // The socket comes as standard input: no other descriptor is handed on by
     // every way there is to start a program.
     command.args(["serve", "--descriptor", "0", "--parent", &std::process::id().to_string()]);
     command.envs(env.iter()).stdin(socket).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    if memory_is_limited {
+    if limits.memory.is_some() {
         // Each thread's own arena would reserve memory that it does not use.
         command.env("MALLOC_ARENA_MAX", "2");
     }
@@ -81,15 +84,16 @@ pub(super) fn start(socket: OwnedFd, env: &Env, memory_is_limited: bool) -> Resu
             never_wait(&stderr)?;
             Ok((handle_of(id)?, Output::new(stdout, stderr)))
         });
+    let prepared = prepared.map_err(PluginError::from).and_then(|it| Ok((it, quota_of(limits, id)?)));
     match prepared {
-        Ok((handle, output)) => {
+        Ok(((handle, output), quota)) => {
             let (fate, ended) = (Mutex::default(), Condvar::new());
-            Ok((Process { id, handle, output, fate, ended, kills_before }, child))
+            Ok((Process { id, handle, output, quota, fate, ended, kills_before }, child))
         }
         Err(error) => {
             // It has nobody to serve; that it cannot be ended is no news.
             let _ = child.kill().and_then(|()| child.wait());
-            Err(error).context("watching a worker")
+            Err(error.context("watching a worker"))
         }
     }
 }
@@ -138,6 +142,12 @@ impl Process {
             && kills.zip(self.kills_before).is_some_and(|(now, before)| now > before);
         drop(fate);
         self.ended.notify_all();
+        self.remove_quota();
+    }
+
+    /// To be called once it was killed.
+    pub(super) fn remove_quota(&self) {
+        self.quota.iter().for_each(Quota::remove);
     }
 
     /// Asks it to end, and ends it when it does not, or `at_once`.
@@ -147,6 +157,7 @@ impl Process {
             return;
         }
         fate.why.get_or_insert(why);
+        self.quota.iter().for_each(Quota::lift);
         if !at_once {
             signal(-self.id, libc::SIGTERM);
             drop(fate);
@@ -192,6 +203,12 @@ impl Process {
     fn fate(&self) -> MutexGuard<'_, Fate> {
         self.fate.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The bound of its processor time, where one is asked for and the system has any.
+fn quota_of(limits: &Limits, process: i32) -> Result<Option<Quota>> {
+    let wanted = limits.quota.filter(|_| quota::no_quota_because().is_none());
+    wanted.map(|cpus| Quota::of(cpus, process)).transpose()
 }
 
 fn signal(process: i32, signal: i32) {

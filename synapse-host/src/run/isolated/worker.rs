@@ -276,6 +276,11 @@ impl Worker {
         self.process.stop(Ended::Retired, true);
     }
 
+    /// After [`end`](Self::end), when nobody will see it end.
+    pub(super) fn remove_quota(&self) {
+        self.process.remove_quota();
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         self.process.has_ended()
     }
@@ -295,7 +300,7 @@ fn watch(
     limits: Limits,
     started: &SyncSender<Result<Arc<Worker>>>,
 ) {
-    let (process, mut child) = match process::start(theirs, env, limits.memory.is_some()) {
+    let (process, mut child) = match process::start(theirs, env, &limits) {
         Ok(started) => started,
         Err(error) => return drop(started.send(Err(error))),
     };
