@@ -39,11 +39,11 @@ impl Quota {
             Err(why) => return Err(io::Error::other(why.clone()).into()),
         };
         let group = parent.child(&format!("{}-{process}", std::process::id()));
-        let bounded = group.bounded(cpus).and_then(|()| group.take(process));
-        bounded.with_context(|| {
-            format!("bounding the processor time of a worker in {}", group.folder.display())
-        })?;
-        Ok(Self { group })
+        let at = || format!("bounding the processor time of a worker in {}", group.folder.display());
+        group.bounded(cpus).with_context(at)?;
+        let taken = group.take(process).with_context(at);
+        let quota = Self { group };
+        taken.map(|()| quota)
     }
 
     /// Its processes may end at once, however little time they have.
@@ -88,13 +88,18 @@ fn parent() -> &'static std::result::Result<Group, String> {
         let tried = own.open_up().and_then(|()| {
             let group = own.child(&std::process::id().to_string());
             // It is there already if this process had to move into it.
-            let tried = if group.folder.is_dir() { Ok(()) } else { group.bounded(1.0) };
+            if group.folder.is_dir() {
+                return Ok(());
+            }
+            let tried = group.bounded(1.0).and_then(|()| group.can_have_processes());
             let _ = fs::remove_dir(&group.folder);
             tried
         });
         match tried {
             Ok(()) => Ok(own),
-            Err(error) => Err(format!("no control group can be made in {}: {error}", own.folder.display())),
+            Err(error) => {
+                Err(format!("no control group below {} can bound it: {error}", own.folder.display()))
+            }
         }
     })
 }
@@ -143,8 +148,10 @@ impl Group {
         if self.version == Version::One || self.lists("cgroup.subtree_control")? {
             return Ok(());
         }
-        if !self.lists("cgroup.controllers")? {
-            return Err(io::Error::other("bounds of processor time are not handed down to it"));
+        // The one at the top belongs to the whole system.
+        let is_top = !self.folder.join("cgroup.type").exists();
+        if is_top || !self.lists("cgroup.controllers")? {
+            return Err(io::Error::other("bounds of processor time are not handed down"));
         }
         // Only a group without processes may: this one moves into a group beside those of its workers.
         let process = std::process::id().cast_signed();
@@ -152,16 +159,26 @@ impl Group {
         fs::create_dir(&beside.folder)?;
         let opened =
             beside.take(process).and_then(|()| fs::write(self.folder.join("cgroup.subtree_control"), "+cpu"));
-        if opened.is_err() {
-            // Other processes are in it; all is as it was.
+        opened.map_err(|error| {
             let _ = self.take(process).and_then(|()| fs::remove_dir(&beside.folder));
-        }
-        opened
+            if error.raw_os_error() == Some(libc::EBUSY) { others_are_in_it() } else { error }
+        })
     }
 
     fn lists(&self, file: &str) -> io::Result<bool> {
         let text = fs::read_to_string(self.folder.join(file))?;
         Ok(text.split_whitespace().any(|name| name == "cpu"))
+    }
+
+    /// # Errors
+    /// The group it is in has processes and hands bounds down.
+    fn can_have_processes(&self) -> io::Result<()> {
+        if self.version == Version::One
+            || fs::read_to_string(self.folder.join("cgroup.type"))?.trim() == "domain"
+        {
+            return Ok(());
+        }
+        Err(others_are_in_it())
     }
 
     /// Makes it, with a bound.
@@ -205,6 +222,10 @@ impl Group {
             }
         }
     }
+}
+
+fn others_are_in_it() -> io::Error {
+    io::Error::other("there are other processes in it")
 }
 
 /// Where a group's folder is, under the mount of such a kind and options.
