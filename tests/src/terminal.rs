@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::os::fd::AsRawFd;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use pty_process::Size;
@@ -33,6 +33,8 @@ pub struct Terminal {
     child: Child,
     pty: Arc<Pty>,
     screen: Arc<Mutex<Parser>>,
+    /// Ends with the last process at the terminal.
+    reader: JoinHandle<()>,
 }
 
 impl Terminal {
@@ -45,14 +47,14 @@ impl Terminal {
         let screen = Arc::new(Mutex::new(Parser::new(of(ROWS), of(COLUMNS), 0)));
         let pty = Arc::new(pty);
         let (output, shown) = (Arc::clone(&pty), Arc::clone(&screen));
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut buffer = [0; 4096];
             // An error is how the end of the last process at a terminal is told.
             while let Ok(count @ 1..) = (&*output).read(&mut buffer) {
                 shown.lock().unwrap_or_else(PoisonError::into_inner).process(&buffer[..count]);
             }
         });
-        Self { child, pty, screen }
+        Self { child, pty, screen, reader }
     }
 
     /// What is on the screen, without blanks at the ends of lines.
@@ -112,6 +114,11 @@ impl Terminal {
             assert!(Instant::now() < deadline, "it did not end:\n{}", self.shown());
             thread::sleep(LOOK);
         };
+        // What it wrote last may not have been read yet.
+        while !self.reader.is_finished() {
+            assert!(Instant::now() < deadline, "something else is at the terminal still:\n{}", self.shown());
+            thread::sleep(LOOK);
+        }
         assert_eq!(status.code(), Some(code), "exit code of what showed\n{}", self.shown());
         self.shown()
     }
