@@ -62,7 +62,9 @@ impl ProgressBook {
         let percent = step.percent;
         self.overall = self.overall.max(self.weighed());
         let elapsed = now.saturating_duration_since(started).as_secs_f64();
-        let time_remaining = (current > 0).then(|| two_decimals(elapsed / done - elapsed));
+        // The first report of a step says nothing of its pace.
+        let has_pace = current > 0 && (elapsed > 0.0 || current == total);
+        let time_remaining = has_pace.then(|| two_decimals(elapsed / done - elapsed));
         let progress =
             Progress { current, total, percent, time_remaining, overall: two_decimals(self.overall) };
         self.last = Some((index, progress));
@@ -121,6 +123,8 @@ mod tests {
         assert_eq!(book.report("train", 0, 10, start).unwrap().time_remaining, None);
         let later = book.report("train", 4, 10, start + Duration::from_secs(8)).unwrap();
         assert_eq!((later.percent, later.time_remaining), (40.0, Some(12.0)));
+        assert_eq!(book.report("upload", 2, 5, start).unwrap().time_remaining, None);
+        assert_eq!(book.report("clean", 1, 1, start).unwrap().time_remaining, Some(0.0));
     }
 
     #[test]

@@ -347,7 +347,7 @@ fn a_thousand_calls_are_under_way_on_one_connection() {
     let synapse = Synapse::new();
     let folder = tempfile::tempdir().expect("a folder");
     let (rows, out) = (folder.path().join("rows.jsonl"), folder.path().join("out.jsonl"));
-    let text: String = (0..1000).map(|n| format!("{{\"n\": {n}, \"sleep\": 200}}\n")).collect();
+    let text: String = (0..1000).map(|n| format!("{{\"n\": {n}, \"sleep\": 40}}\n")).collect();
     fs::write(&rows, text).expect("room on the disk");
     // A worker of its own: other tests end the processes of theirs.
     let map =

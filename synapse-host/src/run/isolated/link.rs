@@ -1,8 +1,12 @@
 //! The host's end of the connection to a worker.
 //!
 //! Threads that wait for answers take turns at reading: the first one reads
-//! frames for all until its own answer has come, then the next does. A call
-//! that is alone at its worker is woken by the worker itself.
+//! frames for all until its own answer has come, then the next does. Who is asked
+//! to read and has got an answer meanwhile asks another one: it may not wait again.
+//! A call that is alone at its worker is woken by the worker itself.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -69,6 +73,8 @@ struct Mailbox {
     messages: VecDeque<Message>,
     /// May be asked to read.
     waiting: bool,
+    /// Nobody reads: it may be its turn.
+    asked: bool,
     /// Has to be woken.
     asleep: bool,
 }
@@ -78,6 +84,13 @@ impl Mailbox {
     fn put(&mut self, message: Message) -> bool {
         self.messages.push_back(message);
         std::mem::take(&mut self.asleep)
+    }
+
+    /// True when it can be asked to read, and its owner has to be woken if it sleeps.
+    fn ask(&mut self) -> bool {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.asked |= waiting;
+        waiting
     }
 }
 
@@ -91,8 +104,6 @@ pub(in crate::run) enum Message {
     Event(Event<'static>),
     /// Its action asks for a service: number and payload.
     Service(u64, Vec<u8>),
-    /// Nobody reads: it may be its turn.
-    Read,
     /// It was this call that found the connection broken.
     Broken(Broken),
     /// The worker is gone, and what is known of its end was noted.
@@ -146,10 +157,11 @@ impl Call {
         }
     }
 
-    fn take(&self) -> Option<Message> {
+    /// What has come, and whether this call was asked to read.
+    fn take(&self) -> (Option<Message>, bool) {
         let mut mailbox = lock(&self.mailbox);
         mailbox.waiting = false;
-        mailbox.messages.pop_front()
+        (mailbox.messages.pop_front(), std::mem::take(&mut mailbox.asked))
     }
 
     /// True when there is nothing yet; from now on this call may be asked to read.
@@ -161,18 +173,16 @@ impl Call {
 
     fn ask_to_read(&self) -> bool {
         let mut mailbox = lock(&self.mailbox);
-        if !std::mem::take(&mut mailbox.waiting) {
-            return false;
-        }
-        if mailbox.put(Message::Read) {
+        let asked = mailbox.ask();
+        if asked && std::mem::take(&mut mailbox.asleep) {
             self.wake.notify_one();
         }
-        true
+        asked
     }
 
     fn sleep(&self) {
         let mut mailbox = lock(&self.mailbox);
-        while mailbox.messages.is_empty() {
+        while mailbox.messages.is_empty() && !mailbox.asked {
             mailbox.asleep = true;
             mailbox = self.wake.wait(mailbox).unwrap_or_else(PoisonError::into_inner);
         }
@@ -278,9 +288,7 @@ impl Link {
         let mut state = self.lock();
         let full = state.calls.len() >= self.most_outstanding();
         state.calls.remove(&call.id);
-        if state.reader.is_some() {
-            pass_on(&state);
-        }
+        state.pass_on();
         drop(state);
         if full {
             self.room.notify_one();
@@ -378,9 +386,13 @@ impl Link {
     pub(in crate::run) fn wait(&self, call: &Call) -> Message {
         loop {
             match call.take() {
-                Some(Message::Read) => {}
-                Some(message) => return message,
-                None if call.announce() => {
+                (Some(message), asked) => {
+                    if asked {
+                        self.lock().pass_on();
+                    }
+                    return message;
+                }
+                (None, _) if call.announce() => {
                     let reader = self.lock().reader.take();
                     match reader {
                         Some(reader) => {
@@ -391,14 +403,16 @@ impl Link {
                         None => call.sleep(),
                     }
                 }
-                None => {}
+                (None, _) => {}
             }
         }
     }
 
     /// Reads until something for `call` has come.
     fn read_for_all(&self, call: &Call, mut reader: Reader) -> Option<Broken> {
-        lock(&call.mailbox).waiting = false;
+        let mut mailbox = lock(&call.mailbox);
+        (mailbox.waiting, mailbox.asked) = (false, false);
+        drop(mailbox);
         while lock(&call.mailbox).messages.is_empty() {
             match reader.0.next(&self.socket) {
                 Ok(frame) => {
@@ -413,7 +427,7 @@ impl Link {
         state.reader = Some(reader);
         // A call alone takes the reader up again itself.
         if state.calls.len() > 1 {
-            pass_on(&state);
+            state.pass_on();
         }
         None
     }
@@ -538,9 +552,13 @@ impl Link {
     }
 }
 
-/// Asks one of those who wait to read.
-fn pass_on(state: &State) {
-    state.calls.values().any(|call| call.ask_to_read());
+impl State {
+    /// Asks one of those who wait to read, if nobody does.
+    fn pass_on(&self) {
+        if self.reader.is_some() {
+            self.calls.values().any(|call| call.ask_to_read());
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -298,7 +298,7 @@ impl Queue {
                 Message::Service(number, payload) => self.worker.link().answer(number, &payload, services),
                 Message::Event(event) => tell(event),
                 Message::Gone => return Err(self.fault(self.call.id)),
-                Message::Read | Message::Broken(_) | Message::Ended(..) => {}
+                Message::Broken(_) | Message::Ended(..) => {}
             }
         }
     }
@@ -368,7 +368,7 @@ impl Queue {
                     return Next::Gone { error, as_told: self.worker.was_stopped() };
                 }
                 // Once broken, what is known of the end comes as messages.
-                Message::Read | Message::Broken(_) | Message::Done(_) => {}
+                Message::Broken(_) | Message::Done(_) => {}
             }
         }
     }

@@ -158,7 +158,7 @@ impl Worker {
                     });
                 }
                 Message::Service(number, payload) => self.link.answer(number, &payload, invocation.services),
-                Message::Read | Message::Ended(..) | Message::Event(_) => {}
+                Message::Ended(..) | Message::Event(_) => {}
                 Message::Broken(_) | Message::Gone => {
                     let error =
                         self.fault(invocation.plugin, invocation.action, call.progress(), invocation.record);

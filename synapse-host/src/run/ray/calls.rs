@@ -104,7 +104,7 @@ impl Target {
             match link.wait(&call) {
                 Message::Done(done) => break done,
                 Message::Service(number, payload) => self.answer(link, number, &payload, services),
-                Message::Read | Message::Ended(..) | Message::Event(_) => {}
+                Message::Ended(..) | Message::Event(_) => {}
                 broken @ (Message::Broken(_) | Message::Gone) => {
                     if matches!(broken, Message::Broken(_)) {
                         link.close();
