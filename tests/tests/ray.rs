@@ -360,6 +360,25 @@ fn a_thousand_calls_are_under_way_on_one_connection() {
 
 #[test]
 #[ignore = "needs a Ray cluster"]
+fn rows_do_not_wait_for_workers_that_the_cluster_has_no_room_for_now() {
+    let synapse = Synapse::new();
+    let holding = started(&synapse, "tells_process --ray-resource place=0.6 --ray-idle 1s", "process ");
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows = folder.path().join("rows.jsonl");
+    let text: String = (0..20).map(|n| format!("{{\"n\": {n}, \"sleep\": 20}}\n")).collect();
+    fs::write(&rows, text).expect("room on the disk");
+    // An empty node has room for three of them.
+    let words = "row --json --mode task --ray-resource place=0.3 --cpus 0.01 --ray-idle 1s --concurrency 8";
+    let map = synapse.call("plugin map").arg(library("misbehave")).words(words).arg("--inputs").arg(&rows);
+    let out = folder.path().join("out.jsonl");
+    let done = map.arg("--out").arg(&out).env("RAY_ADDRESS", cluster()).run().code(0).document();
+    assert_eq!(done["map"]["succeeded"], 20, "{done}");
+    holding.signal(libc::SIGINT);
+    holding.wait().code(130);
+}
+
+#[test]
+#[ignore = "needs a Ray cluster"]
 fn resources_of_the_clusters_own_are_set_aside() {
     let synapse = Synapse::new();
     on_ray(&synapse, "echo -P n=1 --ray-resource place=0.1 --ray-idle 1s").code(0);

@@ -59,7 +59,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub(super) struct Worker {
     /// The actor's name: its plugin and what it was made of.
     pub(super) name: String,
-    options: RayOptions,
+    pub(super) options: RayOptions,
     resources: Resources,
     pub(super) library: PathBuf,
     pub(super) program: PathBuf,
@@ -72,13 +72,6 @@ pub(super) struct Worker {
 struct Found {
     actor: Actor,
     is_new: bool,
-}
-
-/// The cluster has room for workers.
-pub(crate) struct Room {
-    pub(crate) workers: usize,
-    /// Kept for the connections that are made next.
-    pub(crate) _driver: Option<Driver>,
 }
 
 /// Where a worker listens, as the actor tells it.
@@ -164,29 +157,8 @@ impl Worker {
     }
 
     /// Where the actor writes its worker's address.
-    fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         format!("synapse/worker/{}", self.name)
-    }
-
-    /// How many workers of this kind the cluster has room for, `most` at most.
-    ///
-    /// # Errors
-    /// As [`connect`](Self::connect), but for being cancelled.
-    pub(super) fn room(&self, most: usize) -> Result<Room> {
-        let asking = async {
-            let client = Client::connect(&Address::resolve(&self.options.address).map_err(failure)?).await;
-            let client = client.map_err(failure)?;
-            let there = client.kv_list(self.key()).await.map_err(failure)?.len();
-            if there >= most {
-                return Ok(Room { workers: most, _driver: None });
-            }
-            let driver = Driver::of(&client).await?;
-            let nodes = Nodes::of(&driver).await?;
-            nodes.check_feasible(&self.wanted())?;
-            let workers = nodes.room(&self.wanted()).clamp(1, most);
-            Ok(Room { workers, _driver: Some(driver) })
-        };
-        runtime()?.block_on(asking)
     }
 
     /// A connection to the worker, which is started when it is not there.

@@ -18,6 +18,7 @@ mod nodes;
 mod options;
 mod probe;
 mod queues;
+mod room;
 mod sent;
 mod stopper;
 mod tunnel;

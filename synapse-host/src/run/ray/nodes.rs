@@ -168,9 +168,15 @@ impl Node {
     }
 
     fn room(&self, wanted: &Wanted) -> usize {
-        let needed = wanted.iter().filter(|(_, amount)| *amount > 0.0);
-        needed.map(|(name, amount)| (self.has(name) / amount) as usize).min().unwrap_or(usize::MAX)
+        room_in(&self.resources, wanted)
     }
+}
+
+/// How many workers of one kind there is room for in so much of all resources.
+pub(super) fn room_in(resources: &BTreeMap<String, f64>, wanted: &Wanted) -> usize {
+    let has = |name: &str| resources.get(name).copied().unwrap_or_default();
+    let needed = wanted.iter().filter(|(_, amount)| *amount > 0.0);
+    needed.map(|(name, amount)| (has(name) / amount) as usize).min().unwrap_or(usize::MAX)
 }
 
 /// What all that travels needs of a node.

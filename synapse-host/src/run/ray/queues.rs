@@ -7,8 +7,9 @@ use synapse_sdk::PluginError;
 use synapse_sdk::errors::Result;
 use synapse_sdk::events::Event;
 
-use super::actor::{Room, Worker};
+use super::actor::Worker;
 use super::calls::{Target, forget, give_back, no_connection_stays};
+use super::room::Room;
 use super::stopper::Stopper;
 use crate::plugin::Plugin;
 use crate::run::isolated::{
@@ -24,20 +25,19 @@ pub(crate) struct RayQueues {
 }
 
 impl RayQueues {
-    /// On as many workers as the cluster has room for, `most` at most.
+    /// On the workers that are there and those that the cluster has room for now, `most` at most: threads beyond do not
+    /// wait for others to end.
     ///
     /// # Errors
     /// The action is not there; a file that travels cannot be read. As a run's
     /// that needs a worker that is not there; there is room for none.
     pub(crate) fn new(plugin: &Plugin, request: &RunRequest, most: usize) -> Result<Self> {
-        let first = Target::new(plugin, request, 0)?;
         let room = match most {
-            0 | 1 => Room { workers: 1, _driver: None },
-            _ => Worker::of(plugin, request, 0)?.room(most)?,
+            0 | 1 => Room::for_one(),
+            _ => Room::find(&Worker::of(plugin, request, 0)?, most)?,
         };
-        let others = (1..room.workers).map(|number| Target::new(plugin, request, number));
-        let workers = std::iter::once(Ok(first)).chain(others).map(|target| target.map(Arc::new));
-        Ok(Self { workers: workers.collect::<Result<_>>()?, _room: room })
+        let targets = room.workers.iter().map(|number| Target::new(plugin, request, *number).map(Arc::new));
+        Ok(Self { workers: targets.collect::<Result<_>>()?, _room: room })
     }
 }
 
