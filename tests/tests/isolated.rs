@@ -409,13 +409,12 @@ fn parts_of_a_processor_hold_where_the_system_has_bounds_of_its_time() {
         (ended.document()["result"].as_u64().expect("milliseconds"), ended.stderr)
     };
     let (had, said) = computing("--cpus 0.25");
-    let Some(folder) = control_groups() else {
-        assert!(said.contains("0.25 of a processor is 1 whole core here: "), "{said}");
-        return;
-    };
+    let is_told = said.contains("0.25 of a processor is 1 whole core here: ");
     // A thread runs on to the end of its slice.
-    assert!(had <= 400, "{had} ms of 1000: {said}");
-    assert!(!said.contains("whole core"), "{said}");
+    assert!(is_told || had <= 400, "{had} ms of 1000: {said}");
+    // Whether there is one of the other version is not known here.
+    let Some(folder) = control_groups() else { return };
+    assert!(!is_told, "{said}");
 
     let group_of = |worker: u64| {
         let all = fs::read_dir(folder).expect("groups").map(|entry| entry.expect("a group").path());
