@@ -292,16 +292,17 @@ fn note_event(text: &str) -> Event<'static> {
     Event::now(None, EventBody::Log { name: "note".into(), level: Level::Info, data, file: None })
 }
 
-/// `✓ train finished in 1.2 s · run 20261122-120000-a1b2`
+/// `✓ train finished in 1.2 s · run 20261122-120000-a1b2`, or `· job` and its name.
 fn closing_line(run: &Value, look: Look) -> String {
     let field = |name: &str| run[name].as_str().map(text::one_line);
     let marks = look.marks();
     let action = field("action").unwrap_or_else(|| "run".to_owned());
-    let how = match (field("job_id"), run["ms"].as_f64()) {
-        (Some(job), _) => format!("submitted as job {job}"),
-        (None, Some(millis)) => format!("finished in {}", duration(millis / 1000.0)),
-        (None, None) => "finished".to_owned(),
+    let how = match run["ms"].as_f64() {
+        Some(millis) => format!("finished in {}", duration(millis / 1000.0)),
+        None => "finished".to_owned(),
     };
-    let id = field("id").map(|id| format!("{}run {id}", marks.between)).unwrap_or_default();
+    // A job that was followed to its end has no record here.
+    let name = field("job_id").map(|id| format!("job {id}")).or(field("id").map(|id| format!("run {id}")));
+    let id = name.map(|name| format!("{}{name}", marks.between)).unwrap_or_default();
     format!("{} {action} {how}{}\n", look.paint(GOOD, marks.success), look.paint(DIM, id))
 }

@@ -124,12 +124,12 @@ fn quiet_leaves_the_result_and_errors() {
 }
 
 #[test]
-fn a_submitted_job_is_named_in_the_closing_line() {
+fn a_job_that_was_followed_is_named_in_the_closing_line() {
     let (mut output, streams) = output(OutputOptions::default());
-    let run = json!({"id": "r1", "action": "train", "status": "submitted", "job_id": "raysubmit_7"});
+    let run = json!({"action": "train", "ms": 1200.0, "job_id": "raysubmit_7"});
     output.result(&json!({"run": run, "result": null, "metrics": {}})).unwrap();
     assert_eq!(streams.stdout.taken(), "");
-    assert_eq!(streams.stderr.taken(), "✓ train submitted as job raysubmit_7 · run r1\n");
+    assert_eq!(streams.stderr.taken(), "✓ train finished in 1.2 s · job raysubmit_7\n");
 }
 
 #[test]
