@@ -1,8 +1,10 @@
 //! Events on their way from an action to whoever listens.
 //!
 //! Two buffers change places: the action fills one while the listener empties
-//! the other. They are bounded in bytes; an action faster than its listener
-//! for long waits, and the waits are counted. Progress that the listener has
+//! the other. Events lie in them as bytes and become events of their own where
+//! they are taken: memory that one thread asks for and another gives back costs
+//! more than all else about an event. What waits is bounded in bytes; an action
+//! faster than its listener for long waits, and the waits are counted. Progress that the listener has
 //! not seen yet gives way to newer progress of the same step; messages, log
 //! entries and metrics are never dropped. Without a listener only metrics are
 //! kept.
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 use synapse_sdk::events::{Event, EventBody};
 
 use super::outcome::Metrics;
+use crate::worker::event_codec::{Entry, encode, encoded_size, entries};
 
 /// An action waits when this many bytes of events are not yet taken.
 const CAPACITY: usize = 16 << 20;
@@ -31,8 +34,13 @@ pub(super) struct Stream {
 
 #[derive(Default)]
 struct Filling {
-    events: Vec<Event<'static>>,
+    events: Vec<u8>,
+    /// Bytes of the events once they are taken, nearly.
     bytes: usize,
+    /// Where the last event begins, if it is progress that newer progress may replace.
+    replaceable: Option<usize>,
+    /// What `events` was before, emptied.
+    spare: Vec<u8>,
     metrics: Metrics,
     listened: bool,
     closed: bool,
@@ -143,17 +151,28 @@ impl Stream {
             };
         }
         let mut filling = self.gather(filling);
-        std::mem::swap(batch, &mut filling.events);
-        filling.bytes = 0;
+        let spare = std::mem::take(&mut filling.spare);
+        let events = std::mem::replace(&mut filling.events, spare);
+        (filling.bytes, filling.replaceable) = (0, None);
         filling.taken = Some(Instant::now());
-        let more = !(batch.is_empty() && filling.closed);
+        let more = !(events.is_empty() && filling.closed);
         let on_room = filling.on_room.take();
         drop(filling);
         self.emptied.notify_all();
         if let Some(tell) = on_room {
             tell();
         }
+        batch.extend(events_of(&events).map(Event::into_owned));
+        self.keep(events);
         more
+    }
+
+    /// Keeps a buffer for the next time, unless one large event made it large.
+    fn keep(&self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= CAPACITY {
+            buffer.clear();
+            self.lock().spare = buffer;
+        }
     }
 
     /// Waits until it is time for the listener to take again.
@@ -199,25 +218,36 @@ impl Stream {
 impl Filling {
     /// True when there was nothing before.
     fn add(&mut self, event: Event<'_>) -> bool {
-        if let Some(seen_late) = self.replaceable(&event) {
-            self.events[seen_late] = event.into_owned();
-            return false;
+        let was_empty = self.events.is_empty();
+        match self.superseded(&event) {
+            Some(at) => self.events.truncate(at),
+            None => self.bytes += size(&event),
         }
-        self.bytes += size(&event);
-        self.events.push(event.into_owned());
-        self.events.len() == 1
+        let at = self.events.len();
+        self.events.resize(at + encoded_size(&event), 0);
+        encode(0, &event, &mut self.events[at..]);
+        self.replaceable = is_under_way(&event).then_some(at);
+        was_empty
     }
 
-    /// The last event, when it is progress that `event` supersedes. The first
-    /// and last report of a step are kept: they mark its start and its end.
-    fn replaceable(&self, event: &Event<'_>) -> Option<usize> {
-        let last = self.events.last()?;
-        let (EventBody::Progress(old), EventBody::Progress(_)) = (&last.body, &event.body) else {
-            return None;
-        };
-        let within = old.current > 0 && old.current < old.total;
-        (within && last.step == event.step).then(|| self.events.len() - 1)
+    /// Where the last event begins, when it is progress that `event` supersedes.
+    fn superseded(&self, event: &Event<'_>) -> Option<usize> {
+        let at = self.replaceable.filter(|_| matches!(event.body, EventBody::Progress(_)))?;
+        let last = events_of(&self.events[at..]).next()?;
+        (last.step == event.step).then_some(at)
     }
+}
+
+/// The first and last report of a step are kept: they mark its start and its end.
+fn is_under_way(event: &Event<'_>) -> bool {
+    matches!(event.body, EventBody::Progress(progress) if 0 < progress.current && progress.current < progress.total)
+}
+
+fn events_of(buffer: &[u8]) -> impl Iterator<Item = Event<'_>> {
+    entries(buffer).filter_map(|(_, entry)| match entry {
+        Entry::Event(event) => Some(event),
+        Entry::End(..) => None,
+    })
 }
 
 /// Bytes an event occupies, nearly.
@@ -242,9 +272,13 @@ mod tests {
     use super::*;
 
     fn progress(current: u64) -> Event<'static> {
+        progress_of("train", current)
+    }
+
+    fn progress_of(step: &'static str, current: u64) -> Event<'static> {
         let body =
             Progress { current, total: 100, percent: current as f64, time_remaining: None, overall: 0.0 };
-        Event::now(Some("train"), EventBody::Progress(body))
+        Event::now(Some(step), EventBody::Progress(body))
     }
 
     fn drain(stream: &Stream) -> Vec<Event<'static>> {
@@ -272,6 +306,28 @@ mod tests {
             })
             .collect();
         assert_eq!(currents, [0, 100, u64::MAX, 100]);
+    }
+
+    #[test]
+    fn progress_gives_way_to_that_of_its_own_step_and_only_until_it_is_taken() {
+        let stream = Stream::listened();
+        let mut batch = Vec::new();
+        let mut taken_after = |events: Vec<Event<'static>>| {
+            events.into_iter().for_each(|event| stream.push(event));
+            assert!(stream.take(&mut batch, Some(Instant::now())));
+            let shown = |event: &Event<'_>| match &event.body {
+                EventBody::Progress(progress) => {
+                    format!("{} {}", event.step.as_deref().unwrap_or_default(), progress.current)
+                }
+                other => format!("{other:?}"),
+            };
+            batch.iter().map(shown).collect::<Vec<_>>()
+        };
+        let several = ["train", "evaluate", "train", "train"].map(|step| progress_of(step, 7));
+        assert_eq!(taken_after(several.into()), ["train 7", "evaluate 7", "train 7"]);
+        assert_eq!(taken_after(vec![progress(8)]), ["train 8"]);
+        assert_eq!(taken_after(vec![]), [""; 0]);
+        assert_eq!(taken_after(vec![progress(9), progress(10)]), ["train 10"]);
     }
 
     #[test]
