@@ -47,7 +47,7 @@ impl Agent {
     fn connect(&self) -> Host {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
-        let pattern = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s".parse().expect("a pattern");
+        let pattern = "Noise_NNpsk0_25519_AESGCM_BLAKE2s".parse().expect("a pattern");
         let builder = Builder::new(pattern).prologue(b"synapse worker 1").and_then(|it| it.psk(0, &[7; 32]));
         let mut shake = builder.and_then(Builder::build_initiator).expect("a handshake");
         let mut buffer = [0; 256];

@@ -12,7 +12,7 @@ use snow::{Builder, StatelessTransportState};
 
 /// Both sides name this: other versions do not understand each other.
 const PROLOGUE: &[u8] = b"synapse worker 1";
-const PATTERN: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
+const PATTERN: &str = "Noise_NNpsk0_25519_AESGCM_BLAKE2s";
 /// Bytes of a secret.
 pub(crate) const SECRET: usize = 32;
 /// Bytes that encryption adds to a message.
