@@ -57,6 +57,11 @@ fn ask(request: libc::c_uint, thread: pid_t, number: c_int) -> io::Result<()> {
     done(unsafe { libc::ptrace(request, thread, NOTHING, libc::c_long::from(number)) })
 }
 
+/// Whether a thread that is followed waits to go on: one that was killed does no more.
+pub(super) fn has_stopped(thread: pid_t) -> bool {
+    registers(thread).is_ok()
+}
+
 pub(super) fn registers(thread: pid_t) -> io::Result<libc::user_regs_struct> {
     let mut registers = MaybeUninit::uninit();
     // SAFETY: the kernel fills a structure of this type, all of it where it says that it has.

@@ -12,7 +12,7 @@ use libc::{c_int, pid_t};
 
 use super::Result;
 use super::program::Program;
-use super::ptrace::{go_on, registers, set_registers, start, wait};
+use super::ptrace::{go_on, has_stopped, registers, set_registers, start, wait};
 
 /// `int3`.
 const BREAKPOINT: u8 = 0xcc;
@@ -33,9 +33,12 @@ pub(super) fn run(command: &mut Command, programs: &mut [Program]) -> Result<()>
     loop {
         let (thread, status) = wait(-1)?;
         if libc::WIFSTOPPED(status) {
-            let signal = trace.stopped(thread, status)?;
-            // One that was killed meanwhile is told by a later wait.
-            let _ = go_on(thread, signal);
+            match trace.stopped(thread, status) {
+                // One that was killed meanwhile is told by a later wait.
+                Ok(signal) => drop(go_on(thread, signal)),
+                Err(_) if !has_stopped(thread) => {}
+                Err(error) => return Err(error),
+            }
         } else if thread == leader {
             return match libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0 {
                 true => Ok(()),
