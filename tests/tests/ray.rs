@@ -250,75 +250,6 @@ fn two_that_need_the_same_worker_at_once_share_one() {
 
 #[test]
 #[ignore = "needs a Ray cluster"]
-fn a_package_that_goes_missing_before_it_is_used_is_sent_again() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let synapse = Synapse::new();
-    // A library of its own, so that no node has its package.
-    let folder = tempfile::tempdir().expect("a folder");
-    let own = folder.path().join("libgreet.so");
-    let mut bytes = fs::read(library("greet")).expect("it is built");
-    bytes.extend(std::process::id().to_le_bytes());
-    fs::write(&own, bytes).expect("room on the disk");
-    let packages = |client: synapse_ray::Client| async move {
-        client.kv_list("gcs://_ray_pkg_synapse").await.expect("the store answers")
-    };
-    let address = cluster().parse().expect("an address");
-    let client = runtime.block_on(synapse_ray::Client::connect(&address)).expect("the cluster answers");
-    let before = runtime.block_on(packages(client.clone()));
-    let call = synapse.call("plugin run").arg(&own).words("greet -P name=Ada --mode task --json --cpus 0.01");
-    let running = call.env("RAY_ADDRESS", cluster()).env("PATH", "").start();
-    // Any that is new is taken for its own, and at once: there is no time to look into it.
-    let taken = runtime.block_on(async {
-        loop {
-            let now = packages(client.clone()).await;
-            if let Some(new) = now.into_iter().find(|key| !before.contains(key)) {
-                client.kv_del(new.clone()).await.expect("the store answers");
-                return new;
-            }
-        }
-    });
-    running.wait().code(0);
-    assert!(runtime.block_on(client.kv_exists(taken)).expect("the store answers"), "it was not sent again");
-}
-
-#[test]
-#[ignore = "needs a Ray cluster"]
-fn what_a_node_could_not_run_is_not_sent_there() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let synapse = Synapse::new();
-    // Whatever needs a worker that is not there asks the nodes.
-    on_ray(&synapse, "echo -P n=1 --cpus 0.016").code(0);
-    let address = cluster().parse().expect("an address");
-    runtime.block_on(async {
-        let client = synapse_ray::Client::connect(&address).await.expect("the cluster answers");
-        let nodes = client.kv_list("synapse/node/").await.expect("the store answers");
-        assert!(!nodes.is_empty(), "no node was asked");
-        let mut told = Vec::new();
-        for node in &nodes {
-            let facts = client.kv_get(node.clone()).await.expect("the store answers").expect("it is there");
-            let facts: Value = serde_json::from_slice(&facts).expect("JSON");
-            let old = json!({ "machine": facts["machine"], "glibc": "2.3" });
-            client.kv_put(node.clone(), old.to_string(), true).await.expect("the store answers");
-            told.push(facts);
-        }
-        let error = on_ray(&synapse, "echo -P n=1 --cpus 0.017").code(5).error();
-        for (node, facts) in nodes.into_iter().zip(&told) {
-            client.kv_put(node, facts.to_string(), true).await.expect("the store answers");
-        }
-        assert_eq!(error["kind"], "incompatible_plugin");
-        let message = error["message"].as_str().unwrap_or_default();
-        assert!(
-            message.starts_with("node 127.0.0.") && message.contains("has glibc 2.3, the plugin needs 2.")
-        );
-        assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("--glibc 2.3`")), "{error}");
-        let here = std::env::consts::ARCH;
-        assert!(told.iter().all(|facts| facts["machine"] == here && facts["glibc"].is_string()), "{told:?}");
-    });
-    on_ray(&synapse, "echo -P n=1 --cpus 0.017 --ray-idle 1s").code(0);
-}
-
-#[test]
-#[ignore = "needs a Ray cluster"]
 fn what_is_no_port_of_ray_client_and_a_cluster_without_tls_are_told() {
     let synapse = Synapse::new();
     let dashboard = cluster().replace("10001", "8265");
@@ -555,4 +486,87 @@ fn a_node_of_a_pipeline_runs_there() {
     fs::write(folder.path().join("pipeline.yaml"), text).expect("a file");
     let run = synapse.call("pipeline run --json").within(folder.path()).env("RAY_ADDRESS", cluster()).run();
     assert_eq!(run.code(0).document()["result"]["here"]["message"], "Hello Hello Ada!!");
+}
+
+/// What they change, others beside them would see.
+mod alone {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs a Ray cluster"]
+    fn a_package_that_goes_missing_before_it_is_used_is_sent_again() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let synapse = Synapse::new();
+        // A library of its own, so that no node has its package.
+        let folder = tempfile::tempdir().expect("a folder");
+        let own = folder.path().join("libgreet.so");
+        let mut bytes = fs::read(library("greet")).expect("it is built");
+        bytes.extend(std::process::id().to_le_bytes());
+        fs::write(&own, bytes).expect("room on the disk");
+        let packages = |client: synapse_ray::Client| async move {
+            client.kv_list("gcs://_ray_pkg_synapse").await.expect("the store answers")
+        };
+        let address = cluster().parse().expect("an address");
+        let client = runtime.block_on(synapse_ray::Client::connect(&address)).expect("the cluster answers");
+        let before = runtime.block_on(packages(client.clone()));
+        let call =
+            synapse.call("plugin run").arg(&own).words("greet -P name=Ada --mode task --json --cpus 0.01");
+        let running = call.env("RAY_ADDRESS", cluster()).env("PATH", "").start();
+        // Any that is new is taken for its own, and at once: there is no time to look into it.
+        let taken = runtime.block_on(async {
+            loop {
+                let now = packages(client.clone()).await;
+                if let Some(new) = now.into_iter().find(|key| !before.contains(key)) {
+                    client.kv_del(new.clone()).await.expect("the store answers");
+                    return new;
+                }
+            }
+        });
+        running.wait().code(0);
+        assert!(
+            runtime.block_on(client.kv_exists(taken)).expect("the store answers"),
+            "it was not sent again"
+        );
+    }
+
+    #[test]
+    #[ignore = "needs a Ray cluster"]
+    fn what_a_node_could_not_run_is_not_sent_there() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let synapse = Synapse::new();
+        // Whatever needs a worker that is not there asks the nodes.
+        on_ray(&synapse, "echo -P n=1 --cpus 0.016").code(0);
+        let address = cluster().parse().expect("an address");
+        runtime.block_on(async {
+            let client = synapse_ray::Client::connect(&address).await.expect("the cluster answers");
+            let nodes = client.kv_list("synapse/node/").await.expect("the store answers");
+            assert!(!nodes.is_empty(), "no node was asked");
+            let mut told = Vec::new();
+            for node in &nodes {
+                let facts =
+                    client.kv_get(node.clone()).await.expect("the store answers").expect("it is there");
+                let facts: Value = serde_json::from_slice(&facts).expect("JSON");
+                let old = json!({ "machine": facts["machine"], "glibc": "2.3" });
+                client.kv_put(node.clone(), old.to_string(), true).await.expect("the store answers");
+                told.push(facts);
+            }
+            let error = on_ray(&synapse, "echo -P n=1 --cpus 0.017").code(5).error();
+            for (node, facts) in nodes.into_iter().zip(&told) {
+                client.kv_put(node, facts.to_string(), true).await.expect("the store answers");
+            }
+            assert_eq!(error["kind"], "incompatible_plugin");
+            let message = error["message"].as_str().unwrap_or_default();
+            assert!(
+                message.starts_with("node 127.0.0.")
+                    && message.contains("has glibc 2.3, the plugin needs 2.")
+            );
+            assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("--glibc 2.3`")), "{error}");
+            let here = std::env::consts::ARCH;
+            assert!(
+                told.iter().all(|facts| facts["machine"] == here && facts["glibc"].is_string()),
+                "{told:?}"
+            );
+        });
+        on_ray(&synapse, "echo -P n=1 --cpus 0.017 --ray-idle 1s").code(0);
+    }
 }

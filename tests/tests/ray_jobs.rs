@@ -226,52 +226,59 @@ fn own_library(folder: &Path, salt: &str) -> PathBuf {
     path
 }
 
-#[test]
-#[ignore = "needs a Ray cluster"]
-fn a_package_that_the_cluster_has_forgotten_is_sent_again() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let address = cluster().parse().expect("an address");
-    let client = runtime.block_on(synapse_ray::Client::connect(&address)).expect("the cluster answers");
-    let packages = || runtime.block_on(client.kv_list("gcs://_ray_pkg_synapse")).expect("the store answers");
-    let (synapse, folder) = (Synapse::new(), tempfile::tempdir().expect("a folder"));
-    let own = own_library(folder.path(), "forgotten");
-    let run = |name: &str| {
+/// What they change, others beside them would see.
+mod alone {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs a Ray cluster"]
+    fn a_package_that_the_cluster_has_forgotten_is_sent_again() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let address = cluster().parse().expect("an address");
+        let client = runtime.block_on(synapse_ray::Client::connect(&address)).expect("the cluster answers");
+        let packages =
+            || runtime.block_on(client.kv_list("gcs://_ray_pkg_synapse")).expect("the store answers");
+        let (synapse, folder) = (Synapse::new(), tempfile::tempdir().expect("a folder"));
+        let own = own_library(folder.path(), "forgotten");
+        let run = |name: &str| {
+            let call =
+                synapse.call("plugin run").arg(&own).words("greet -P name=Ada --mode job --json --cpus 0.1");
+            call.words("--follow --job-id").arg(name).env("RAY_ADDRESS", cluster()).env("PATH", "")
+        };
+        let before = packages();
+        run("remembered").run().code(0);
+        let new = packages().into_iter().find(|key| !before.contains(key)).expect("it was sent");
+        runtime.block_on(client.kv_del(new.clone())).expect("the store answers");
+        let again = run("forgotten").run().code(0).document();
+        assert_eq!(again["result"]["message"], "Hello Ada!");
+        assert!(packages().contains(&new), "it was not sent again");
+    }
+
+    #[test]
+    #[ignore = "needs a Ray cluster"]
+    fn a_package_that_goes_missing_before_the_job_has_it_is_told() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let address = cluster().parse().expect("an address");
+        let client = runtime.block_on(synapse_ray::Client::connect(&address)).expect("the cluster answers");
+        let (synapse, folder) = (Synapse::new(), tempfile::tempdir().expect("a folder"));
+        let own = own_library(folder.path(), "missing");
+        let before = runtime.block_on(client.kv_list("gcs://_ray_pkg_synapse")).expect("the store answers");
         let call =
             synapse.call("plugin run").arg(&own).words("greet -P name=Ada --mode job --json --cpus 0.1");
-        call.words("--follow --job-id").arg(name).env("RAY_ADDRESS", cluster()).env("PATH", "")
-    };
-    let before = packages();
-    run("remembered").run().code(0);
-    let new = packages().into_iter().find(|key| !before.contains(key)).expect("it was sent");
-    runtime.block_on(client.kv_del(new.clone())).expect("the store answers");
-    let again = run("forgotten").run().code(0).document();
-    assert_eq!(again["result"]["message"], "Hello Ada!");
-    assert!(packages().contains(&new), "it was not sent again");
-}
-
-#[test]
-#[ignore = "needs a Ray cluster"]
-fn a_package_that_goes_missing_before_the_job_has_it_is_told() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let address = cluster().parse().expect("an address");
-    let client = runtime.block_on(synapse_ray::Client::connect(&address)).expect("the cluster answers");
-    let (synapse, folder) = (Synapse::new(), tempfile::tempdir().expect("a folder"));
-    let own = own_library(folder.path(), "missing");
-    let before = runtime.block_on(client.kv_list("gcs://_ray_pkg_synapse")).expect("the store answers");
-    let call = synapse.call("plugin run").arg(&own).words("greet -P name=Ada --mode job --json --cpus 0.1");
-    let call = call.words("--job-id missing --follow").env("RAY_ADDRESS", cluster()).env("PATH", "");
-    let running = call.start();
-    runtime.block_on(async {
-        loop {
-            let now = client.kv_list("gcs://_ray_pkg_synapse").await.expect("the store answers");
-            if let Some(new) = now.into_iter().find(|key| !before.contains(key)) {
-                client.kv_del(new).await.expect("the store answers");
-                return;
+        let call = call.words("--job-id missing --follow").env("RAY_ADDRESS", cluster()).env("PATH", "");
+        let running = call.start();
+        runtime.block_on(async {
+            loop {
+                let now = client.kv_list("gcs://_ray_pkg_synapse").await.expect("the store answers");
+                if let Some(new) = now.into_iter().find(|key| !before.contains(key)) {
+                    client.kv_del(new).await.expect("the store answers");
+                    return;
+                }
             }
-        }
-    });
-    let error = running.wait().code(1).error();
-    let message = error["message"].as_str().unwrap_or_default();
-    assert!(message.starts_with("job missing did not start: "), "{error}");
-    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("submit it again")), "{error}");
+        });
+        let error = running.wait().code(1).error();
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.starts_with("job missing did not start: "), "{error}");
+        assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("submit it again")), "{error}");
+    }
 }
