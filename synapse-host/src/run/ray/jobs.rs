@@ -31,6 +31,8 @@ const OFTEN: Duration = Duration::from_millis(100);
 const SOMETIMES: Duration = Duration::from_secs(1);
 /// What Ray says of a job whose environment could not be made.
 const NO_ENVIRONMENT: &str = "RUNTIME_ENV_SETUP_FAILURE";
+/// Releases that have no types of errors, such as 2.40, begin their message with this, as later ones do.
+const SETUP_FAILED: &str = "runtime_env setup failed";
 const COMMAND: &str = "chmod +x ./synapse-worker && exec ./synapse-worker job";
 
 /// The jobs of a cluster.
@@ -302,7 +304,9 @@ fn without_document(job: &Job) -> PluginError {
         JobStatus::Stopped => PluginError::cancelled().hint(format!("job {id} was stopped")),
         JobStatus::Succeeded => PluginRunError::new(format!("the result of job {id} is not there any more"))
             .hint("its node keeps results beside its logs; is the node gone, or were its logs deleted?"),
-        JobStatus::Failed if job.error_type.as_deref() == Some(NO_ENVIRONMENT) => {
+        JobStatus::Failed
+            if job.error_type.as_deref() == Some(NO_ENVIRONMENT) || message.starts_with(SETUP_FAILED) =>
+        {
             PluginRunError::new(format!("job {id} did not start: {}", last_lines(message)))
                 .details(json!({ "message": message }))
                 .hint("its package was not there any more, or its node could not unpack it: submit it again")
