@@ -217,18 +217,18 @@ fn a_result_of_200_megabytes_comes_whole() {
     assert!(is_whole(&told["result"]));
 }
 
-/// A library of its own, so that no node has its package.
-fn own_library(folder: &Path, salt: &str) -> PathBuf {
-    let path = folder.join("libgreet.so");
-    let mut bytes = fs::read(library("greet")).expect("it is built");
-    bytes.extend(format!("{salt} {}", std::process::id()).bytes());
-    fs::write(&path, bytes).expect("room on the disk");
-    path
-}
-
 /// What they change, others beside them would see.
 mod alone {
     use super::*;
+
+    /// A library of its own, so that no node has its package.
+    fn own_library(folder: &Path, salt: &str) -> PathBuf {
+        let path = folder.join("libgreet.so");
+        let mut bytes = fs::read(library("greet")).expect("it is built");
+        bytes.extend(format!("{salt} {}", std::process::id()).bytes());
+        fs::write(&path, bytes).expect("room on the disk");
+        path
+    }
 
     #[test]
     #[ignore = "needs a Ray cluster"]

@@ -4,10 +4,10 @@
 //! the other. Events lie in them as bytes and become events of their own where
 //! they are taken: memory that one thread asks for and another gives back costs
 //! more than all else about an event. What waits is bounded in bytes; an action
-//! faster than its listener for long waits, and the waits are counted. Progress that the listener has
-//! not seen yet gives way to newer progress of the same step; messages, log
-//! entries and metrics are never dropped. Without a listener only metrics are
-//! kept.
+//! faster than its listener for long waits, and the waits are counted. Progress
+//! that the listener has not seen yet gives way to newer progress of the same
+//! step; messages, log entries and metrics are never dropped. Without a
+//! listener only metrics are kept.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -240,7 +240,8 @@ impl Filling {
 
 /// The first and last report of a step are kept: they mark its start and its end.
 fn is_under_way(event: &Event<'_>) -> bool {
-    matches!(event.body, EventBody::Progress(progress) if 0 < progress.current && progress.current < progress.total)
+    let EventBody::Progress(progress) = &event.body else { return false };
+    0 < progress.current && progress.current < progress.total
 }
 
 fn events_of(buffer: &[u8]) -> impl Iterator<Item = Event<'_>> {

@@ -31,7 +31,7 @@ const OFTEN: Duration = Duration::from_millis(100);
 const SOMETIMES: Duration = Duration::from_secs(1);
 /// What Ray says of a job whose environment could not be made.
 const NO_ENVIRONMENT: &str = "RUNTIME_ENV_SETUP_FAILURE";
-/// Releases that have no types of errors, such as 2.40, begin their message with this, as later ones do.
+/// What its message begins with in releases that name no type of error, such as 2.40.
 const SETUP_FAILED: &str = "runtime_env setup failed";
 const COMMAND: &str = "chmod +x ./synapse-worker && exec ./synapse-worker job";
 
